@@ -1,0 +1,330 @@
+"""From `conf/` and overrides to an `Experiment`: the only module that imports Hydra or OmegaConf."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from seqexp.config.explain import explain, show, suggest
+from seqexp.config.folder import CONF
+from seqexp.config.schema import Experiment
+from seqexp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
+
+
+class Composed:
+    """An experiment beside the plain values it was said in (secrets from the environment unresolved)."""
+
+    def __init__(self, experiment: Experiment, values: dict[str, Any]) -> None:
+        self.experiment = experiment
+        self.values = values
+
+
+def compose(overrides: Sequence[str], config_dir: str | None = None) -> Composed:
+    """Compose and validate one experiment.
+
+    Args:
+        overrides: Hydra's `key=value`, `group=option`, `~key`.
+        config_dir: One more folder of YAML, searched after our own.
+
+    Raises:
+        ConfigError: With everything that is wrong at once.
+    """
+    roots = [CONF, *([Path(config_dir).resolve()] if config_dir else [])]
+    if not roots[-1].is_dir():
+        raise ConfigError(f"--config-dir must be a folder, but '{config_dir}' is none")
+    problems: list[str] = []
+    parsed = _parse(overrides, problems)
+    groups = [o for o in parsed if _is_group(o, roots)]
+    assignments = [o for o in parsed if not _is_group(o, roots)]
+    config = _compose(groups, roots, problems)
+    if config is None:
+        raise ConfigError(problems)
+    _assign(config, assignments, problems)
+    try:
+        values, as_said = _plain(config)
+        experiment = validate(values, [o.key_or_group for o in assignments])
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return Composed(experiment, _absolute_paths(as_said))
+
+
+def validate(values: dict[str, Any], said: Sequence[str] = ()) -> Experiment:
+    """Plain values to an experiment.
+
+    Raises:
+        ConfigError: With every wrong, unknown and missing key.
+    """
+    values = _absolute_paths(values)
+    try:
+        # As JSON, so that strict mode takes a list for a tuple.
+        return Experiment.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(explain(error, said)) from None
+
+
+def from_run(values: dict[str, Any], place: str, said: Sequence[str] = ()) -> Experiment:
+    """A run's saved values to an experiment; `${oc.env:NAME}` is looked up now.
+
+    Args:
+        values: As saved.
+        place: The file they come from, for messages.
+        said: The keys that were changed on the command line.
+
+    Raises:
+        ConfigError: With everything that is wrong, and where.
+    """
+    try:
+        return validate(_with_environment(values), said)
+    except ConfigError as error:
+        raise ConfigError([p.replace("(configuration)", f"({place})") for p in error.problems]) from None
+
+
+def group_option(group: str, option: str) -> Any:
+    """The values of one file of a group, as `resume RUN tracking=quiet` needs them.
+
+    Raises:
+        ConfigError: If there is no such option.
+    """
+    return compose([f"{group}={option}"]).values[group]
+
+
+def is_group(key: str) -> bool:
+    """Whether `key` chooses a file (`model=lstm`) rather than sets a value."""
+    return (CONF / key).is_dir()
+
+
+def parse_assignment(override: str) -> tuple[str, Any]:
+    """`trainer.max_epochs=20` to its key and value, by Hydra's grammar.
+
+    Raises:
+        ConfigError: If it is no plain assignment.
+    """
+    problems: list[str] = []
+    parsed = _parse([override], problems)
+    if problems:
+        raise ConfigError(problems)
+    if parsed[0].is_delete():
+        raise ConfigError(f"'{override}' must be key=value with one value")
+    return parsed[0].key_or_group, parsed[0].value()
+
+
+def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> None:
+    """Hand the command line to Hydra: `-m`, `--cfg job`, `--info`, `--hydra-help`, launchers and sweepers.
+
+    Args:
+        arguments: Everything after `seqexp train`.
+        job: Runs one composed experiment; Hydra's launcher calls it.
+
+    Raises:
+        ConfigError: If the configuration is wrong.
+    """
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    def task(config: DictConfig) -> None:
+        values, shown = _plain(config)
+        job(Composed(validate(values), shown))
+
+    # Hydra prints its own errors and exits with 1 unless this is set; ours say more.
+    logging.raiseExceptions = False  # Hydra prints by logging, which would complain of `| head`
+    before, argv = os.environ.get("HYDRA_FULL_ERROR"), sys.argv
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["seqexp train", *(_forced(a) for a in arguments)]
+    try:
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_first_line(error)) from None
+    finally:
+        sys.argv = argv
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
+
+
+def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each job of Hydra's Cartesian sweep, in its order.
+
+    Raises:
+        ConfigError: If one cannot be read.
+    """
+    import itertools
+
+    problems: list[str] = []
+    parsed = _parse(overrides, problems, sweep=True)
+    if problems:
+        raise ConfigError(problems)
+    choices = [
+        [f"{o.get_key_element()}={v}" for v in o.sweep_string_iterator()] if o.is_sweep_override() else [o.input_line]
+        for o in parsed
+    ]
+    return [[str(c) for c in job] for job in itertools.product(*choices)]
+
+
+def _parse(overrides: Sequence[str], problems: list[str], sweep: bool = False) -> list[Override]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.extend(parser.parse_overrides([text]))
+        except OverrideParseException as error:
+            rule = "must be key=value" if "=" not in text else f"cannot be read ({_last_line(error)})"
+            problems.append(f"'{text}' {rule}; quote special characters: 'key=\"a, b\"'  (command line)")
+            continue
+        if parsed[-1].is_sweep_override() and not sweep:
+            key = parsed.pop().key_or_group
+            problems.append(f"'{text}' names several values: add -m for a job each, or write a list, {key}=[...]")
+    return parsed
+
+
+def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> DictConfig | None:
+    """Compose the chosen files, setting aside choices that do not exist, so that one call finds every problem."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    search = [f"hydra.searchpath=[{','.join(f'file://{r}' for r in roots[1:])}]"] if roots[1:] else []
+    chosen = {}
+    for override in groups:
+        if isinstance(override.value(), (str, list)) or override.is_delete() or override.is_hydra_override():
+            chosen[str(override.input_line)] = override
+        else:
+            problems.append(
+                f"{override.key_or_group} must name a file, but is {show(override.value())}  (command line)"
+            )
+    while True:
+        try:
+            with initialize_config_dir(str(CONF), version_base="1.3", job_name="seqexp"):
+                return hydra_compose("config", overrides=[*search, *chosen])
+        except MissingConfigException as error:
+            wrong = [t for t, o in chosen.items() if f"{o.key_or_group}/{o.value()}" == error.missing_cfg_file]
+            if not wrong:
+                problems.append(_first_line(error))
+                return None
+            override, options = chosen.pop(wrong[0]), sorted(error.options or ())
+            problems.append(
+                f"{override.key_or_group} must be one of {', '.join(options)}, but is {show(override.value())}"
+                f"{suggest(str(override.value()), options)}  (command line)"
+            )
+        except (HydraException, OmegaConfBaseException) as error:
+            problems.append(_first_line(error))
+            return None
+
+
+def _assign(config: DictConfig, assignments: list[Override], problems: list[str]) -> None:
+    """Set values as said, known key or not: validation names all that nobody knows."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    OmegaConf.set_struct(config, False)
+    for override in assignments:
+        key = override.key_or_group
+        try:
+            if override.is_delete():
+                parent, _, last = key.rpartition(".")
+                del (OmegaConf.select(config, parent) if parent else config)[last]
+            else:
+                OmegaConf.update(config, key, override.value(), force_add=True)
+        except (OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
+            problems.append(f"'{override.input_line}' cannot be applied: {_first_line(error)}  (command line)")
+
+
+def _is_group(override: Override, roots: Sequence[Path]) -> bool:
+    return override.is_hydra_override() or any((r / override.key_or_group).is_dir() for r in roots)
+
+
+def _forced(override: str) -> str:
+    """`a.b=1` as `++a.b=1`: Hydra takes any key then, and validation finds all unknown ones at once."""
+    key = override.partition("=")[0]
+    plain = key and "=" in override and key[0] not in "+~-" and not key.startswith("hydra")
+    return f"++{override}" if plain and "@" not in key and not is_group(key) else override
+
+
+def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All values resolved, and the same with `${oc.env:...}` as it was said.
+
+    Raises:
+        ConfigError: If an interpolation leads nowhere or a value is still ???.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        raw = OmegaConf.to_container(config, resolve=False)
+        resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "configuration"
+        raise ConfigError(f"{key} cannot be resolved: {_first_line(error)}") from None
+    values = {str(k): v for k, v in resolved.items() if k != "hydra"} if isinstance(resolved, dict) else {}
+    return values, _with_secrets_unresolved(raw, values)
+
+
+def _with_secrets_unresolved(raw: Any, resolved: Any) -> Any:
+    if isinstance(resolved, dict) and isinstance(raw, dict):
+        return {k: _with_secrets_unresolved(raw[k], v) for k, v in resolved.items()}
+    if isinstance(raw, str) and "${" not in (rest := _ENVIRONMENT.sub("", raw)) and rest != raw:
+        return raw
+    return resolved
+
+
+_ENVIRONMENT = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)(?:,([^}]*))?\}")
+
+
+def _with_environment(value: Any) -> Any:
+    """Saved values with each `${oc.env:NAME}` or `${oc.env:NAME,default}` looked up; nothing else is interpreted."""
+    if isinstance(value, dict):
+        return {k: _with_environment(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_environment(v) for v in value]
+    return _ENVIRONMENT.sub(_variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    found = os.environ.get(match[1], match[2])
+    if found is None:
+        raise ConfigError(f"the configuration needs the environment variable {match[1]}, which is not set")
+    return found
+
+
+def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """Data paths made absolute: the same file is the same experiment from any working directory."""
+    data = values.get("data")
+    if not isinstance(data, dict):
+        return values
+    changed = {key: _absolute(data[key]) for key in ("path", "test_path") if data.get(key) is not None}
+    return {**values, "data": {**data, **changed}}
+
+
+def _absolute(path: Any) -> Any:
+    if isinstance(path, list):
+        return [_absolute(p) for p in path]
+    plain = isinstance(path, str) and "${" not in path
+    return os.path.abspath(os.path.expanduser(path)) if plain else path
+
+
+def _last_line(error: Exception) -> str:
+    return [line for line in str(error).splitlines() if line and "http" not in line][-1]
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,33 @@
+"""The whole experiment, typed, frozen and validated. Past composition, configuration is this object."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from seqexp.config.schema.base import Name, PositiveInt, Section
+from seqexp.config.schema.data import DataConfig
+from seqexp.config.schema.model import ModelConfig
+from seqexp.config.schema.task import TaskConfig
+from seqexp.config.schema.training import OptimizerConfig, SchedulerConfig, Tracking, Trainer
+
+
+class Experiment(Section):
+    """Everything that decides a run, and a few things that only decide how it is shown."""
+
+    name: Name = Field(description="The folder under `outputs` that gathers the runs; the data's name by default.")
+    seed: int = Field(ge=0, lt=2**32, description="Seed of weights, order and dropout.")
+    outputs: str = Field(min_length=1, description="Folder of all runs.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(description="auto: a GPU where there is one.")
+    threads: PositiveInt = Field(description="Threads of one process; small models are fastest with 1.")
+    data: DataConfig
+    model: ModelConfig
+    task: TaskConfig
+    optimizer: OptimizerConfig
+    scheduler: SchedulerConfig
+    trainer: Trainer
+    tracking: Tracking
+
+
+__all__ = ["Experiment"]
