@@ -1,0 +1,1 @@
+"""One family of input a file. Each has `load(config) -> Panel`."""
