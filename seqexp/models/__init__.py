@@ -1,0 +1,1 @@
+"""Models: recurrences, heads, and the classical baselines beside them. They know a `SequenceSpec`, no data set."""

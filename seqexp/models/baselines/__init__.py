@@ -1,0 +1,1 @@
+"""Classical methods that every network has to beat, over libraries that are trusted for them."""
