@@ -1,0 +1,131 @@
+"""`seqexp runs`: what is there, how far, how good, and what differs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqexp.cli import printable
+from seqexp.cli.options import Parser
+from seqexp.errors import RunError
+from seqexp.store.run_directory import STALE_SECONDS, RunDirectory, all_runs, find
+
+EXAMPLES = """examples:
+  seqexp runs                     all runs, newest last
+  seqexp runs show latest         configuration, provenance and results of one
+  seqexp runs diff lstm-seed1 gru-seed1
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    parser = Parser("runs", "List runs, show one, or compare two configurations.", EXAMPLES)
+    parser.add_argument("action", nargs="?", choices=("list", "show", "diff"), default="list", help="what to do (list)")
+    parser.add_argument("run", nargs="*", metavar="RUN", help="a directory, a unique part of its name, or latest")
+    parser.add_argument("--json", action="store_true", help="JSON on standard output")
+    parser.add_outputs()
+    options = parser.parse_args(list(arguments))
+    wanted = {"list": 0, "show": 1, "diff": 2}[options.action]
+    if len(options.run) != wanted:
+        parser.error(f"runs {options.action} takes {wanted} RUN, but got {len(options.run)}")
+    outputs = Path(options.outputs)
+    found = [find(outputs, run) for run in options.run]
+    if options.action == "list":
+        _list(outputs, as_json=options.json)
+    elif options.action == "show":
+        _show(found[0], as_json=options.json)
+    else:
+        _diff(found[0], found[1], as_json=options.json)
+    return 0
+
+
+def _list(outputs: Path, *, as_json: bool) -> None:
+    rows = [{"run": str(run), **_status(run)} for run in all_runs(outputs)]
+    rows.sort(key=lambda r: r.get("heartbeat", 0))
+    if as_json:
+        print(json.dumps(rows))
+        return
+    if not rows:
+        print(f"no runs in {outputs}; `seqexp train` makes one")
+        return
+    header = ("run", "state", "epoch", "best valid", "test", "best classical", "when")
+    lines = [header, *(_line(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    for line in lines:
+        print(printable("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
+
+
+def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    results = row.get("results") or {}
+    metric, model = row.get("headline"), row.get("model")
+    others = {k: v for k, v in results.items() if k != model and isinstance(v, int | float)}
+    rival = min(others, key=others.__getitem__) if others else None
+    mine = results.get(model)
+    return (
+        str(row["run"]),
+        str(row["state"]),
+        f"{row.get('epoch', 0)}/{row.get('max_epochs', '?')}",
+        _number(row.get("best")),
+        f"{metric} {_number(mine)}" if mine is not None else "",
+        f"{rival} {_number(others[rival])}" if rival else "",
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(row["heartbeat"])) if row.get("heartbeat") else "",
+    )
+
+
+def _status(run: RunDirectory) -> dict[str, Any]:
+    try:
+        status = run.status()
+    except RunError:
+        return {"state": "damaged"}
+    silent = time.time() - float(status.get("heartbeat", 0)) > STALE_SECONDS
+    return {**status, "state": "stopped"} if status["state"] == "running" and silent else status
+
+
+def _show(run: RunDirectory, *, as_json: bool) -> None:
+    from seqexp.run.results import RESULT_SPLIT, print_table, test_records
+    from seqexp.store.run_directory import read_json
+
+    status, config = _status(run), run.read_config()
+    provenance = read_json(run.provenance) if run.provenance.exists() else {}
+    records = test_records(run)
+    if as_json:
+        everything = {
+            "run": str(run),
+            "status": status,
+            "config": config,
+            "provenance": provenance,
+            RESULT_SPLIT: records,
+        }
+        print(json.dumps(everything))
+        return
+    print(printable(f"{run}\n{run.config.read_text(encoding='utf-8')}"))
+    for title, values in (("status", status), ("provenance", provenance)):
+        print(f"{title}:")
+        for key, value in values.items():
+            print(printable(f"  {key}: {value}"))
+    if records:
+        print_table(records)
+
+
+def _diff(one: RunDirectory, other: RunDirectory, *, as_json: bool) -> None:
+    from seqexp.config.identity import differences
+
+    changed = differences(one.read_config(), other.read_config())
+    if as_json:
+        print(json.dumps({key: list(pair) for key, pair in changed.items()}))
+        return
+    print(printable(f"- {one}\n+ {other}"))
+    for key, (a, b) in changed.items():
+        print(printable(f"{key}\n  - {a}\n  + {b}"))
+    if not changed:
+        print("no key differs")
+    for sign, run in (("-", one), ("+", other)):
+        status = _status(run)
+        print(printable(f"{sign} {status['state']}, {status.get('headline', '')} {status.get('results') or ''}"))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else ""

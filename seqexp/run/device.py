@@ -1,0 +1,42 @@
+"""The device and how it computes: chosen once, before anything is made on it."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from seqexp.config.schema import Experiment
+from seqexp.errors import ConfigError
+
+
+def prepare(experiment: Experiment) -> torch.device:
+    """Choose the device and set threads and determinism for this process.
+
+    Raises:
+        ConfigError: If the device is not there, or cannot do the asked arithmetic.
+    """
+    device = _choose(experiment.device)
+    torch.set_num_threads(experiment.threads)
+    if experiment.trainer.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # `torch.use_deterministic_algorithms` does the same and imports the compiler, which takes seconds.
+        torch.set_deterministic_debug_mode("error")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    else:
+        torch.set_deterministic_debug_mode("default")
+    if experiment.trainer.precision == "fp16" and device.type == "mps":
+        raise ConfigError("trainer.precision must be float32 or bf16 on mps, but is 'fp16'")
+    return device
+
+
+def _choose(name: str) -> torch.device:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(d for d in ("cuda", "mps", "cpu") if there[d])
+    if not there[name]:
+        raise ConfigError(
+            f"device must be one that is here ({', '.join(d for d, is_there in there.items() if is_there)}), but is "
+            f"'{name}'; use device=auto, or install a build of PyTorch with {name}"
+        )
+    return torch.device(name)

@@ -1,0 +1,200 @@
+"""Test results: the model and every baseline on the same windows, as records and as a table with a verdict."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor, nn
+
+from seqexp.data.panel import Ints
+from seqexp.data.windows import Windows
+from seqexp.run import predictions
+from seqexp.run.baselines import fit_baselines, spread_units
+from seqexp.run.problem import Problem
+from seqexp.store import metric_log
+from seqexp.store.run_directory import RunDirectory
+from seqexp.tasks.metrics import Forecast
+
+Record = dict[str, Any]
+RESULT_SPLIT = "test"
+
+SHOWN = {
+    "mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "qlike": "QLIKE", "crps": "CRPS",
+    "coverage_95": "in 95 %", "directional_accuracy": "direction", "accuracy": "accuracy", "auc": "AUC",
+    "log_loss": "log loss", "brier": "Brier", "mcc": "MCC",
+}  # fmt: skip
+"""The metrics of the table on the screen, in order; all are in metrics.jsonl."""
+HIGHER_IS_BETTER = ("directional_accuracy", "accuracy", "balanced_accuracy", "auc", "mcc")
+
+
+def model_record(
+    problem: Problem, model: nn.Module, calibration: Tensor | None, split: str, keep: Path | None = None
+) -> Record:
+    """Score a model, in evaluation mode, on a split.
+
+    Args:
+        problem: The data and the task.
+        model: Trained.
+        calibration: The spread of a point forecast.
+        split: valid or test.
+        keep: Where the forecasts are written as Parquet; None: nowhere.
+    """
+    predictor = problem.task.predictor
+    made = ((o, predictor.forecast(model, o, calibration)) for o in _origins(problem, split))
+    forecasts = made if keep is None else predictions.kept(made, keep, problem.task)
+    return _record(problem, split, problem.experiment.model.name, forecasts, model=True)
+
+
+def baseline_records(
+    problem: Problem, split: str, say: Callable[[str], None], working: Callable[[str], None]
+) -> list[Record]:
+    """Fit and score every baseline on a split."""
+    task = problem.task
+    records = []
+    for name, fitted in fit_baselines(problem, working):
+        if isinstance(fitted, str):
+            say(f"baseline {name} left out: {fitted}")
+            continue
+        residuals, units = None, spread_units(problem, name)
+        if not task.target.binary:
+            valid = np.concatenate(list(_origins(problem, "valid")))
+            residuals = task.residual_quantiles(fitted(valid), valid, units)
+        forecasts = ((o, task.predictor.from_points(fitted(o), o, residuals, units)) for o in _origins(problem, split))
+        records.append(_record(problem, split, name, forecasts, model=False))
+    return records
+
+
+def _origins(problem: Problem, split: str) -> Iterator[Ints]:
+    """The windows of a split, batch by batch."""
+    trainer = problem.experiment.trainer
+    windows: Windows = getattr(problem.task.splits, split)
+    return windows.batches(trainer.eval_batch_size, trainer.limit_batches)
+
+
+def _record(
+    problem: Problem, split: str, name: str, forecasts: Iterable[tuple[Ints, Forecast]], *, model: bool
+) -> Record:
+    scores = problem.task.score(forecasts, split)
+    return {"split": split, "of": name, "model": model, **scores.overall(), "by_step": scores.by_step()}
+
+
+def render(records: Sequence[Record], console: Console) -> None:
+    """Print the table and what it says."""
+    deciding = headlines(next(r for r in records if r["model"]))
+    metric = deciding[0]
+    columns = [m for m in SHOWN if any(m in r for r in records)]
+    table = Table(
+        title=f"{records[0]['split']} results, best first by {SHOWN.get(metric, metric)}",
+        title_justify="left",
+    )
+    table.add_column("")
+    for column in columns:
+        table.add_column(SHOWN[column], justify="right")
+    best = {c: _best([r.get(c) for r in records], c) for c in columns}
+    for record in ranked(records, metric):
+        style = "bold" if record["model"] else ""
+        cells = [Text(number(record.get(c)), style="green" if record.get(c) == best[c] else "") for c in columns]
+        table.add_row(Text(str(record["of"]), style=style), *cells)
+    console.print(table)
+    console.print(Text(verdict(records, deciding)))
+
+
+def verdict(records: Sequence[Record], metrics: Sequence[str]) -> str:
+    """Whether the network beats the best classical method, and by how much: a sentence for each metric."""
+    sentences = [sentence for metric in metrics if (sentence := _sentence(records, metric))]
+    return (
+        " ".join([*sentences, "One seed is no proof."])
+        if sentences
+        else "There is no classical method to compare with."
+    )
+
+
+def _sentence(records: Sequence[Record], metric: str) -> str | None:
+    order = ranked(records, metric)
+    model = next(r for r in order if r["model"])
+    others = [r for r in order if not r["model"] and _known(r.get(metric))]
+    if not others or not _known(model.get(metric)):
+        return None
+    rival, name = others[0], SHOWN.get(metric, metric)
+    mine, theirs = float(model[metric]), float(rival[metric])
+    if mine == theirs:
+        return f"{name}: {model['of']} and {rival['of']} are equal."
+    ahead = mine > theirs if metric in HIGHER_IS_BETTER else mine < theirs
+    share = f"{abs(mine - theirs) / abs(theirs):.1%} " if theirs else ""
+    end = "better than" if ahead else "WORSE than"
+    wins = "" if ahead else ", which wins"
+    return f"{name}: {model['of']} is {share}{end} {rival['of']}, the best classical method{wins}."
+
+
+def ranked(records: Sequence[Record], metric: str) -> list[Record]:
+    """Best first."""
+    sign = -1.0 if metric in HIGHER_IS_BETTER else 1.0
+    return sorted(records, key=lambda r: sign * float(r[metric]) if _known(r.get(metric)) else math.inf)
+
+
+def headlines(record: Mapping[str, Any]) -> list[str]:
+    """The metrics that decide, the one that ranks the table first: those that suit the target and are defined."""
+    for names in (("log_loss",), ("qlike", "rmse"), ("mase", "crps"), ("mae", "crps")):
+        if _known(record.get(names[0])):
+            return [name for name in names if _known(record.get(name))]
+    return [next(name for name, value in record.items() if isinstance(value, float))]
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; a dash for what is not defined."""
+    if not _known(value):
+        return "–"
+    assert value is not None
+    return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _best(values: Sequence[float | None], metric: str) -> float | None:
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    if not known or metric.startswith("coverage"):
+        return None
+    return max(known) if metric in HIGHER_IS_BETTER else min(known)
+
+
+def show(directory: RunDirectory, style: str, *, was_complete: bool = False) -> None:
+    """Print a finished run's test results on standard output: a table for people, one JSON object for machines."""
+    records = test_records(directory)
+    if style == "json":
+        print(json.dumps({"event": "complete", "run": str(directory), "results": records}))
+        return
+    if was_complete:
+        print(f"{directory} is complete; nothing to train")
+    if records:
+        print_table(records)
+    print(f"everything is in {directory}")
+
+
+def test_records(directory: RunDirectory) -> list[Record]:
+    """The test records of the model and its baselines, as the log has them."""
+    return [line for line in metric_log.read(directory.metrics) if line.get("of") and line["split"] == RESULT_SPLIT]
+
+
+def print_table(records: Sequence[Record]) -> None:
+    """The table on standard output."""
+    render(records, Console(highlight=False, width=None if sys.stdout.isatty() else 120))
+
+
+def finite(value: Any) -> Any:
+    """The same with null for numbers that are not finite, which JSON has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: finite(v) for k, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, list | tuple) else value

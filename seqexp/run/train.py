@@ -1,0 +1,369 @@
+"""Train an experiment, or go on with it, or say that it is complete."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqexp.config.compose import Composed, from_run
+from seqexp.config.identity import EXTENDS, MAY_DIFFER, differences, run_name, under
+from seqexp.config.schema import Experiment
+from seqexp.errors import ConfigError, DataError, RunError
+from seqexp.run.describe import summarised
+from seqexp.run.device import prepare
+from seqexp.run.problem import Problem, build_problem, trained_model
+from seqexp.run.results import baseline_records, finite, headlines, model_record
+from seqexp.store import checkpoint, provenance
+from seqexp.store.atomic import write_json
+from seqexp.store.metric_log import MetricLog
+from seqexp.store.run_directory import RunDirectory, read_json
+from seqexp.track.console import ConsoleObserver
+from seqexp.track.log import LogObserver
+from seqexp.train import precision, rng
+from seqexp.train.loop import Plan, Surroundings, fit
+from seqexp.train.observer import Observer, Observers
+from seqexp.train.optim import Optimizer
+from seqexp.train.signals import Stopped, StopRequest, listening
+from seqexp.train.state import TrainState
+
+CHECKPOINT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call to train ended."""
+
+    directory: RunDirectory
+    state: str
+    """complete or interrupted"""
+    signal: int | None = None
+    """What interrupted it."""
+    was_complete: bool = False
+    """Whether there was nothing left to do."""
+
+
+def directory_of(experiment: Experiment) -> RunDirectory:
+    """Where the run of an experiment is, whether or not it was begun."""
+    return RunDirectory(Path(experiment.outputs) / experiment.name / run_name(experiment))
+
+
+def train(
+    composed: Composed,
+    command: Sequence[str],
+    directory: RunDirectory | None = None,
+    changes: Mapping[str, tuple[Any, Any]] | None = None,
+) -> Outcome:
+    """Train to the end of the plan from wherever the run stands, then test it beside its baselines.
+
+    Args:
+        composed: The experiment.
+        command: What was typed, for provenance.
+        directory: The run; None: the one that belongs to the experiment's identity.
+        changes: What the experiment adds to that run, with old and new values: they are recorded.
+
+    Raises:
+        SeqexpError: If it cannot go on; the run keeps its last checkpoint and is marked failed.
+    """
+    if directory is None:
+        directory = directory_of(composed.experiment)
+        composed = _as_extended(directory, composed)
+    if directory.exists() and directory.status()["state"] == "complete" and not changes:
+        return Outcome(directory, "complete", was_complete=True)
+    begun = directory.exists()
+    with directory.claimed(), listening() as stop:
+        if directory.status()["state"] == "complete" and not changes:  # finished while we waited
+            return Outcome(directory, "complete", was_complete=True)
+        if changes or not directory.exists():
+            directory.write_config(composed.values)
+        if changes:
+            _record_extension(directory, changes)
+        try:
+            with ConsoleObserver(composed.experiment.tracking.progress, directory.log) as console:
+                return _train_claimed(composed.experiment, command, directory, console, stop)
+        except (ConfigError, DataError):
+            if not begun and not directory.checkpoints.exists():
+                directory.remove()  # what the user mends will be another run
+            raise
+
+
+def _train_claimed(
+    experiment: Experiment,
+    command: Sequence[str],
+    directory: RunDirectory,
+    console: ConsoleObserver,
+    stop: StopRequest,
+) -> Outcome:
+    directory.update(state="running", reason=None, **_summary(experiment))
+    try:
+        finished = _Training(experiment, directory, console, stop).run(command)
+    except Stopped as stopped:
+        directory.update(state="interrupted", reason=f"signal {stopped.number}")
+        return Outcome(directory, "interrupted", stopped.number)
+    except Exception as error:  # whatever it was: noted in the run, and raised again
+        directory.update(state="failed", reason=(str(error).splitlines() or [type(error).__name__])[0])
+        raise
+    if not finished:
+        directory.update(state="interrupted", reason=f"signal {stop.signal}")
+        return Outcome(directory, "interrupted", stop.signal)
+    directory.update(state="complete", finished=time.time())
+    return Outcome(directory, "complete")
+
+
+def _as_extended(directory: RunDirectory, composed: Composed) -> Composed:
+    """The experiment as its run has it: it may have been extended, and typing the first command again keeps that.
+
+    Raises:
+        RunError: If the run's configuration was changed by hand.
+    """
+    if not directory.exists():
+        return composed
+    values = directory.read_config()
+    old = from_run(values, str(directory.config))
+    changed = differences(old.model_dump(mode="json"), composed.experiment.model_dump(mode="json"))
+    other = [k for k in changed if not under(k, MAY_DIFFER)]
+    if not other:
+        return composed
+    if all(under(k, EXTENDS) for k in other) and read_json(directory.provenance)["extensions"]:
+        return Composed(old, values)
+    raise RunError(
+        f"{directory.config} is not the configuration this run began with ({', '.join(other)} changed); put it back, "
+        "or delete the run directory to start again"
+    )
+
+
+def _record_extension(directory: RunDirectory, changes: Mapping[str, tuple[Any, Any]]) -> None:
+    """Note in provenance what a run was changed to, when, and from which step on."""
+    status = directory.status()
+    note = {
+        "time": time.time(),
+        "step": status.get("step", 0),
+        "changes": {key: list(pair) for key, pair in changes.items()},
+    }
+    if directory.provenance.exists():
+        old = read_json(directory.provenance)
+        write_json(directory.provenance, {**old, "extensions": [*old["extensions"], note]})
+
+
+def extension(old: Experiment, new: Experiment) -> dict[str, tuple[Any, Any]]:
+    """What a changed configuration adds to a run: more epochs, other tracking.
+
+    Returns:
+        The changed keys that are accepted, each with its old and new value.
+
+    Raises:
+        ConfigError: If a change would make it another experiment.
+    """
+    changed = differences(old.model_dump(mode="json"), new.model_dump(mode="json"))
+    refused = {k: v for k, v in changed.items() if not under(k, (*MAY_DIFFER, *EXTENDS))}
+    if refused:
+        lines = [f"{key}: the run has {a!r}, you ask for {b!r}" for key, (a, b) in refused.items()]
+        raise ConfigError(
+            [
+                "these keys would make it another experiment; use `seqexp train` with them for a run of its own:",
+                *lines,
+            ]
+        )
+    if new.trainer.max_epochs < old.trainer.max_epochs:
+        raise ConfigError(
+            f"trainer.max_epochs may only grow: the run has {old.trainer.max_epochs}, but you ask for "
+            f"{new.trainer.max_epochs}"
+        )
+    return {k: v for k, v in changed.items() if k not in ("name", "outputs")}
+
+
+class _Training:
+    """One process's work on one run that it holds."""
+
+    def __init__(
+        self, experiment: Experiment, directory: RunDirectory, console: ConsoleObserver, stop: StopRequest
+    ) -> None:
+        self.experiment, self.directory, self.console, self.stop = experiment, directory, console, stop
+
+    def run(self, command: Sequence[str]) -> bool:
+        """Train and test; False if a signal came first."""
+        device = prepare(self.experiment)
+        problem = build_problem(self.experiment, device)
+        self._record_provenance(problem, command)
+        rng.seed_all(self.experiment.seed)
+        state = new_state(problem)
+        found = checkpoint.load_newest(self.directory.checkpoints, self.console.say)
+        position = 0
+        if found:
+            position = restore(state, found[1])
+        plan = plan_of(problem)
+        _check_monitor(self.experiment, problem)
+        self._announce(problem, state, resumed=found is not None)
+        with MetricLog(self.directory.metrics, position) as log, ExitStack() as stack:
+            observers: list[Observer] = [LogObserver(log), self.console]
+            if self.experiment.trainer.profile:
+                from seqexp.track.profile import ProfileObserver
+
+                observers.append(stack.enter_context(ProfileObserver(self.directory.profile, self.console.say)))
+            around = Surroundings(
+                data=problem.order,
+                loss=problem.task.loss,
+                validate=lambda s: _validate(problem, s),
+                save=lambda s: self._save(s, problem, log),
+                stop=self.stop,
+                observer=Observers(*observers),
+            )
+            self.console.begin(plan, state.progress)
+            self.stop.waits = True
+            finished = fit(state, plan, around)
+            self.stop.waits = False
+            self.console.end()
+            if not finished:
+                self.console.say(f"stopped by signal {self.stop.signal}; saved at step {state.progress.step}")
+                return False
+            self._test(problem, state, log)
+        return True
+
+    def _save(self, state: TrainState, problem: Problem, log: MetricLog) -> None:
+        progress, kept = state.progress, self.experiment.trainer.checkpoints
+        payload = {
+            "version": CHECKPOINT_VERSION,
+            "log_position": log.flush(),
+            "preprocessing": problem.preprocessing,
+            **state.state_dict(),
+        }
+        folder, mode = self.directory.checkpoints, self.experiment.trainer.mode
+        checkpoint.save(folder, progress.step, payload, progress.score)
+        checkpoint.prune(folder, keep_last=kept.keep_last, keep_best=kept.keep_best, mode=mode)
+        self.directory.update(
+            epoch=progress.epoch, step=progress.step, best=progress.best, best_epoch=progress.best_epoch
+        )
+
+    def _test(self, problem: Problem, state: TrainState, log: MetricLog) -> None:
+        """Score the best weights and the baselines on test, and add their lines to the log."""
+        best = checkpoint.ranked(self.directory.checkpoints, self.experiment.trainer.mode)
+        payload = checkpoint.load(best[0]) if best else state.state_dict()
+        model = trained_model(self.experiment, {"preprocessing": problem.preprocessing, **payload}, problem.device)
+        keep = self.directory.predictions / "test.parquet"
+        with torch.inference_mode():
+            records = [model_record(problem, model, payload["calibration"], "test", keep)]
+            records += baseline_records(problem, "test", self.console.say, self.console.working)
+        for record in records:
+            log.write({**record, "step": state.progress.step, "epoch": state.progress.epoch})
+        log.flush()
+        metric = headlines(records[0])[0]
+        self.directory.update(headline=metric, results=finite({str(r["of"]): r[metric] for r in records}))
+
+    def _record_provenance(self, problem: Problem, command: Sequence[str]) -> None:
+        """Write where the run comes from; on a resume, check that it still comes from there."""
+        data = problem.describe()
+        fresh = provenance.collect(device=str(problem.device), threads=self.experiment.threads, data=data)
+        call = {"command": list(command), "time": time.time(), "host": fresh["host"]["name"]}
+        if not self.directory.provenance.exists():
+            write_json(self.directory.provenance, {**fresh, "calls": [call]})
+            return
+        old = read_json(self.directory.provenance)
+        check_data(self.directory, problem)
+        versions = differences(old["versions"], fresh["versions"])
+        for package, (before, now) in versions.items():
+            self.console.say(f"note: this run began with {package} {before}, now it is {now}; bits may differ")
+        write_json(self.directory.provenance, {**old, "calls": [*old["calls"], call]})
+
+    def _announce(self, problem: Problem, state: TrainState, *, resumed: bool) -> None:
+        for note in summarised(problem.panel.notes)[:10]:
+            self.console.say(f"data: {note}")
+        parameters = sum(p.numel() for p in state.model.parameters())
+        windows = problem.describe()["windows"]
+        progress = state.progress
+        begun = f"continues at epoch {progress.epoch + 1}, step {progress.step + 1}" if resumed else "begins"
+        self.console.say(
+            f"{self.directory} {begun}: {self.experiment.model.name} with {parameters:,} weights on {problem.device}, "
+            f"{windows['train']:,} / {windows['valid']:,} / {windows['test']:,} windows"
+        )
+
+
+def check_data(directory: RunDirectory, problem: Problem) -> None:
+    """Make sure that the data is what the run began with.
+
+    Raises:
+        RunError: If it changed, with what changed.
+    """
+    then, now = read_json(directory.provenance)["data"], problem.describe()
+    if then["fingerprint"] != now["fingerprint"]:
+        changed = differences(then, now)
+        text = "; ".join(f"{k}: {a} then, {b} now" for k, (a, b) in changed.items() if k != "fingerprint")
+        raise RunError(
+            f"the data changed since {directory} began ({text or 'values differ'}). Put the old data back, or train "
+            "on the new in a run of its own: give the file another name, or set outputs="
+        )
+
+
+def new_state(problem: Problem) -> TrainState:
+    """A model and everything around it, untrained, from the seeded generators."""
+    experiment = problem.experiment
+    model = problem.build_model()
+    average = None
+    if experiment.trainer.ema_decay:
+        average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    return TrainState(
+        model,
+        Optimizer(list(model.parameters()), experiment.optimizer),
+        precision.loss_scaler(experiment.trainer.precision, problem.device),
+        average,
+    )
+
+
+def restore(state: TrainState, payload: dict[str, Any]) -> int:
+    """Put a checkpoint's state back.
+
+    Returns:
+        The length of the metric log when it was made.
+
+    Raises:
+        CheckpointError: If it belongs to another model.
+        RunError: If another version of seqexp wrote it.
+    """
+    if payload.get("version") != CHECKPOINT_VERSION:
+        raise RunError(
+            f"the checkpoint has format {payload.get('version')}, but this seqexp reads {CHECKPOINT_VERSION}; use the "
+            "version that wrote it (provenance.json says which)"
+        )
+    state.load_state_dict(payload)
+    return int(payload["log_position"])
+
+
+def plan_of(problem: Problem) -> Plan:
+    """The plan of an experiment's training."""
+    experiment = problem.experiment
+    return Plan(experiment.trainer, experiment.scheduler, experiment.optimizer.lr, problem.order.steps_per_epoch)
+
+
+def _validate(problem: Problem, state: TrainState) -> dict[str, float]:
+    trainer, task = problem.experiment.trainer, problem.task
+    windows, limit, size = task.splits.valid, trainer.limit_batches, trainer.eval_batch_size
+    if trainer.overfit_batches is not None:
+        windows, limit, size = task.splits.train, trainer.overfit_batches, trainer.batch_size
+    metrics, state.calibration = task.validate(state.model, windows, size=size, limit=limit)
+    return metrics
+
+
+def _check_monitor(experiment: Experiment, problem: Problem) -> None:
+    known = ("loss", *problem.task.metric_names)
+    if experiment.trainer.monitor not in known:
+        from seqexp.config.explain import suggest
+
+        raise ConfigError(
+            f"trainer.monitor must be one of {', '.join(known)}, but is '{experiment.trainer.monitor}'"
+            f"{suggest(experiment.trainer.monitor, known)}"
+        )
+
+
+def _summary(experiment: Experiment) -> dict[str, Any]:
+    """What `seqexp runs` lists without reading anything else."""
+    return {
+        "model": experiment.model.name,
+        "data": experiment.data.name,
+        "seed": experiment.seed,
+        "max_epochs": experiment.trainer.max_epochs,
+        "started": time.time(),
+    }

@@ -1,0 +1,1 @@
+"""Observers of the loop: the metric log, the console."""
