@@ -63,20 +63,20 @@ class WindowSource:
         """
         c, target = self._channels, self.target
         first = origins - (self.window - 1)
-        inputs = _stretch(self._rows, self.window)[first]  # (N, T, C + O + K)
+        inputs = _stretches(self._rows, self.window, first)  # (N, T, C + O + K), a copy
         past = inputs[..., :c]
         goal = inputs.new_empty(0)
         if targets:
-            goal = target.goal(past, _stretch(self._rows, target.horizon)[origins + 1][..., :c])
+            goal = target.goal(past, _stretches(self._rows, target.horizon, origins + 1)[..., :c])
         own = target.inputs(past)
         if self.lags:
             shift = past - own  # lagged values are told from the same anchor
-            lagged = [_stretch(self._rows, self.window)[first - lag][..., :c] - shift for lag in self.lags]
-            own = torch.cat((own, *lagged), dim=-1)
-        scale = self.input_scale.repeat(1 + len(self.lags))
-        covariates = inputs[..., c:]
-        inputs = torch.cat((own * scale, covariates), dim=-1) if covariates.shape[-1] else own * scale
-        future = None if self._known is None else _stretch(self._known, target.horizon)[origins + 1]
+            lagged = [_stretches(self._rows, self.window, first - lag)[..., :c] - shift for lag in self.lags]
+            own = torch.cat([block * self.input_scale for block in (own, *lagged)], dim=-1)
+            inputs = torch.cat((own, inputs[..., c:]), dim=-1)
+        else:
+            torch.mul(own, self.input_scale, out=past)  # in its place among the covariates
+        future = None if self._known is None else _stretches(self._known, target.horizon, origins + 1)
         return ForecastBatch(inputs, future, goal)
 
     def fit_input_scale(self, origins: Tensor) -> None:
@@ -104,7 +104,7 @@ class Windows:
         Args:
             indices: Their numbers (N), on the device.
         """
-        return self.source.gather(self._origins[indices].long())
+        return self.source.gather(torch.index_select(self._origins, 0, indices).long())
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Ints]:
         """The origins of the windows in their own order, `size` at a time, at most `limit` times."""
@@ -213,7 +213,11 @@ def scaled_covariates(
     return torch.from_numpy(values), scale
 
 
-def _stretch(rows: Tensor, steps: int) -> Tensor:
-    """Every stretch of `steps` rows as a view (R - steps + 1, steps, columns)."""
+def _stretches(rows: Tensor, steps: int, first: Tensor) -> Tensor:
+    """The `steps` rows from each of some rows on (N, steps, columns).
+
+    A view of all stretches, which overlap, costs nothing; picking from it copies each in one piece.
+    """
     count, columns = rows.shape
-    return rows.as_strided((count - steps + 1, steps, columns), (columns, columns, 1))
+    view = rows.as_strided((count - steps + 1, steps, columns), (columns, columns, 1))
+    return torch.index_select(view, 0, first)

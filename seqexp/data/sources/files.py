@@ -1,30 +1,35 @@
 """Finding and reading table files: CSV in its dialects, plain or gzipped, and Parquet.
 
-Numbers are read in chunks straight into arrays, so a file needs little more memory than its values.
+Files are read piece by piece, and times parsed on the way, so that a file needs little more memory than its values.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
 import glob
-import gzip
 import os
 import re
-from collections.abc import Callable, Sequence
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from seqexp.data.panel import Ints
+import numpy as np
+
+from seqexp.data.panel import Floats, Ints
+from seqexp.data.sources.dialect import EMPTY, Dialect, Place, sniff
 from seqexp.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ENDINGS = (".csv", ".tsv", ".txt", ".data", ".parquet", ".pq")
-_SNIFFED_BYTES = 65_536
-_CHUNK_ROWS = 1_000_000
+INDEX = "index"
+"""The name of a column that has none, as pandas and R write the numbers of rows."""
+_PIECE_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,13 @@ class Table:
 
     frame: pd.DataFrame
     path: Path
-    first_line: int
-    """The line of the file that row 0 of the frame stands on (1 for Parquet: a row number then)."""
-
-    def line(self, row: int) -> str:
-        """`prices.csv line 17`, for messages."""
-        unit = "row" if self.path.suffix in (".parquet", ".pq") else "line"
-        return f"{self.path.name} {unit} {self.first_line + row}"
+    line: Callable[[int], str]
+    """Names a row for messages: `prices.csv line 17`."""
 
     def lines(self, rows: Ints) -> Callable[[int], str]:
         """The same for a series that is some of the rows."""
-        return lambda row: self.line(int(rows[row]))
+        line = self.line
+        return lambda row: line(int(rows[row]))
 
 
 def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
@@ -56,7 +57,7 @@ def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            matches = sorted(p for p in path.iterdir() if p.is_file() and _ending(p) in ENDINGS)
+            matches = sorted(p for p in path.iterdir() if p.is_file() and _is_table(p))
             if not matches:
                 raise DataError(f"{key}={text} is a folder without a table; looked for *{', *'.join(ENDINGS)}")
         elif path.is_file():
@@ -71,143 +72,148 @@ def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
     return found
 
 
-def read_table(path: Path, *, header: str = "auto") -> Table:
+Shrink = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+
+def read_table(path: Path, *, header: str = "auto", shrink: Shrink | None = None) -> Table:
     """Read one file: delimiter, decimal comma, encoding and header found by looking.
 
     Args:
         path: CSV or Parquet by its ending.
         header: Whether the first line names the columns: yes, no or auto.
+        shrink: Makes a piece of a file smaller before it is kept, by parsing its times, say.
 
     Raises:
         DataError: If it is empty, binary, or no table.
     """
-    import pandas as pd
-
     if _ending(path) in (".parquet", ".pq"):
         try:
-            frame = pd.read_parquet(path)
+            frame = _joined(_parquet_pieces(path), shrink)
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read as Parquet: {_first_line(error)}") from None
-        return _named(Table(frame, path, 1))
-    dialect = _sniff(path)
-    if header == "auto":
-        header = "no" if dialect.first_row_is_data else "yes"
-    options = {
-        "sep": dialect.delimiter,
-        "decimal": dialect.decimal,
-        "encoding": dialect.encoding,
-        "header": 0 if header == "yes" else None,
-        "skipinitialspace": True,
-    }
-    try:
-        chunks = list(pd.read_csv(path, chunksize=_CHUNK_ROWS, **options))
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from None
-    frame = pd.concat(chunks, ignore_index=True) if len(chunks) > 1 else chunks[0]
-    if header == "no":
-        frame.columns = [f"column{i + 1}" for i in range(frame.shape[1])]
-    return _named(Table(frame, path, 2 if header == "yes" else 1))
+        return _checked(Table(frame, path, Place(path, len(frame))))
+    dialect = sniff(path)
+    named = header == "yes" or (header == "auto" and not dialect.first_row_is_data)
+    if named:
+        _refuse_doubled(dialect.first_row, path)
+    frame = _read_csv(path, dialect, named=named, shrink=shrink)
+    place = Place(path, len(frame), skipped=int(named), delimiter=dialect.delimiter)
+    return _checked(Table(frame, path, place))
 
 
-def numbers(table: Table, column: str) -> pd.Series[float]:
-    """A column as float64.
+def numbers(table: Table, column: str) -> Floats:
+    """A column as float64 (R).
 
     Raises:
         DataError: At the first cell that is text, naming its line.
     """
-    import pandas as pd
-
     values = table.frame[column]
-    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
-        return values.astype("float64")
-    parsed = pd.to_numeric(values.astype("str").str.strip().replace({"": None}), errors="coerce")
-    wrong = (parsed.isna() & values.notna() & ~values.astype("str").str.strip().str.lower().isin(_EMPTY)).to_numpy()
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf":
+        return np.asarray(values, dtype=np.float64)
+    parsed = parsed_numbers(values)
+    text = values.astype("str").str.strip().str.lower()
+    wrong = (parsed.isna() & values.notna() & ~text.isin(EMPTY)).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(
             f"{table.line(row)}: column '{column}' must hold numbers, but has {str(values.iloc[row])!r}; correct the "
             "cell, or leave it empty and choose data.cleaning.non_finite"
         )
-    return parsed.astype("float64")
+    return np.asarray(parsed, dtype=np.float64)
 
 
-_EMPTY = ("", "nan", "na", "n/a", "null", "none", "-", "?", ".", "<na>")
+def parsed_numbers(values: pd.Series[str]) -> pd.Series[float]:
+    """Texts as float64, NaN where one is no number."""
+    import pandas as pd
+
+    return pd.to_numeric(values.astype("str").str.strip(), errors="coerce").astype("float64")
 
 
-@dataclass(frozen=True)
-class _Dialect:
-    delimiter: str
-    decimal: str
-    encoding: str
-    first_row_is_data: bool
+def _read_csv(path: Path, dialect: Dialect, *, named: bool, shrink: Shrink | None) -> pd.DataFrame:
+    import pandas as pd
 
+    options = {
+        "sep": dialect.delimiter,
+        "decimal": dialect.decimal,
+        "header": 0 if named else None,
+        "skipinitialspace": True,
+        "index_col": False,  # else a row with one cell too many would shift all names
+        "low_memory": False,
+        "chunksize": max(_PIECE_CELLS // max(len(dialect.first_row), 1), 1_000),
+    }
 
-def _sniff(path: Path) -> _Dialect:
+    def read(encoding: str) -> pd.DataFrame:
+        with pd.read_csv(path, encoding=encoding, **options) as pieces:
+            return _joined((_with_names(piece, named=named) for piece in pieces), shrink)
+
     try:
-        with _open(path) as file:
-            sample = file.read(_SNIFFED_BYTES)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not sample.strip():
-        raise DataError(f"{path} is empty; a table needs a line of column names and rows under it")
-    if b"\x00" in sample:
-        raise DataError(f"{path} is a binary file; data is read from CSV (.csv, .csv.gz) or Parquet (.parquet)")
-    try:
-        sample.decode("utf-8-sig")
-        encoding = "utf-8-sig"
-    except UnicodeDecodeError as error:
-        # A multi-byte letter cut by the end of the sample is no sign of another encoding.
-        encoding = "utf-8-sig" if error.start > len(sample) - 4 else "latin-1"
-    lines = sample.decode(encoding, errors="replace").splitlines()
-    lines = [line for line in (lines if len(sample) < _SNIFFED_BYTES else lines[:-1]) if line.strip()] or lines
-    delimiter = _delimiter(lines[:50])
-    decimal = "," if delimiter != "," and any(re.search(r"\d,\d", line) for line in lines[1:50]) else "."
-    first = next(csv.reader([lines[0]], delimiter=delimiter))
-    return _Dialect(delimiter, decimal, encoding, all(_is_datum(cell) for cell in first))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                return read(dialect.encoding)
+            except UnicodeDecodeError:  # the first letter that is not UTF-8 came after the part that was looked at
+                return read("latin-1")
+    except pd.errors.ParserWarning:
+        raise DataError(
+            f"{path} has rows with more cells than its first line, which has {len(dialect.first_row)}; each column "
+            "needs a name"
+        ) from None
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from None
 
 
-def _delimiter(lines: list[str]) -> str:
-    """The candidate that splits the lines into most columns, equally many in each."""
-    best, most = ",", 1
-    for candidate in (",", ";", "\t", "|", " "):
-        counts = [len(row) for row in csv.reader(lines, delimiter=candidate, skipinitialspace=True)]
-        columns = min(counts, default=1)
-        if columns > most and max(counts) == columns and not (candidate == " " and most > 1):
-            best, most = candidate, columns
-    return best
+def _parquet_pieces(path: Path) -> Iterator[pd.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        _refuse_doubled(file.schema_arrow.names, path)
+        size = max(_PIECE_CELLS // max(len(file.schema_arrow), 1), 1_000)
+        for batch in file.iter_batches(batch_size=size, use_threads=False):
+            # An index is a column like others.
+            yield _with_names(batch.to_pandas(ignore_metadata=True), named=True)
+    pa.default_memory_pool().release_unused()
 
 
-def _is_datum(cell: str) -> bool:
-    cell = cell.strip().replace(",", ".")
-    if cell.lower() in _EMPTY:
-        return True
-    try:
-        float(cell)
-    except ValueError:
-        return bool(re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", cell))
-    return True
+def _joined(pieces: Iterable[pd.DataFrame], shrink: Shrink | None) -> pd.DataFrame:
+    """One frame of all pieces, put together column by column, so that little is held twice."""
+    import pandas as pd
+
+    kept: dict[str, list[pd.Series[float]]] = {}
+    for piece in pieces:
+        small = piece if shrink is None else shrink(piece)
+        for name, column in small.items():
+            kept.setdefault(str(name), []).append(column.copy())  # a view would keep the whole piece
+    columns = {name: pd.concat(kept.pop(name), ignore_index=True) for name in list(kept)}
+    return pd.DataFrame(columns, copy=False)
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    return path.open("rb")
+def _with_names(frame: pd.DataFrame, *, named: bool) -> pd.DataFrame:
+    """Columns named by the file, `column1`, `column2` where it names none; `index` for the numbers of rows."""
+    names = [str(c).strip() if named else f"column{i + 1}" for i, c in enumerate(frame.columns)]
+    if INDEX not in names:
+        names = [re.sub(r"^(Unnamed: 0|__index_level_0__)$", INDEX, name) for name in names]
+    return frame.set_axis(names, axis=1)
 
 
-def _named(table: Table) -> Table:
-    """Check that there are rows, and that columns have names that tell them apart."""
-    frame = table.frame
-    frame.columns = [str(c).strip() for c in frame.columns]
-    doubled = [c for c in frame.columns if list(frame.columns).count(c) > 1]
-    if doubled:
-        raise DataError(f"{table.path} has two columns named '{doubled[0]}'; rename one")
-    if not len(frame):
+def _checked(table: Table) -> Table:
+    if not len(table.frame):
         raise DataError(f"{table.path} has column names but no rows")
     return table
 
 
+def _refuse_doubled(names: Sequence[str], path: Path) -> None:
+    doubled = [name for name, count in Counter(map(str.strip, names)).items() if name and count > 1]
+    if doubled:
+        raise DataError(f"{path} has two columns named '{doubled[0]}'; rename one")
+
+
 def _ending(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
+
+
+def _is_table(path: Path) -> bool:
+    return _ending(path) in ENDINGS and not path.name.startswith(".")
 
 
 def _nearest_file(path: Path) -> str:

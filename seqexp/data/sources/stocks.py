@@ -16,7 +16,7 @@ from seqexp.data.cleaning import Rows
 from seqexp.data.panel import Panel
 from seqexp.data.sources.assemble import Ahead, Cleaned, clean_all
 from seqexp.data.sources.files import Table, expand, numbers, read_table
-from seqexp.data.sources.times import find_frequency, find_time_column, parse_times, require, season_of
+from seqexp.data.sources.times import early_dates, find_frequency, find_time_column, parse_times, require, season_of
 from seqexp.errors import ConfigError, DataError
 
 PRICES = ("open", "high", "low", "close")
@@ -51,7 +51,9 @@ def load(config: StocksData, *, ahead: int = 0, frequency: str | None = None) ->
         rows.columns = common
     coming = Ahead(ahead, (common.index("close"),), ()) if ahead else None
     needed = config.window + (0 if ahead else config.horizon) + 1
-    cleaned = clean_all(chosen, config, frequency or _frequency(chosen), needed=needed, ahead=coming)
+    cleaned = clean_all(
+        chosen, config, frequency or find_frequency([r.times for r in chosen]), needed=needed, ahead=coming
+    )
     _check_prices(cleaned)
     return _panel(config, cleaned, common)
 
@@ -91,7 +93,7 @@ def _paths(config: StocksData) -> list[Path]:
 
 def _read(path: Path, config: StocksData) -> list[Rows]:
     """The series of one file: one, or one for each value of its ticker column."""
-    table = read_table(path)
+    table = read_table(path, shrink=early_dates(path, config.columns.get("date"), None))
     columns = _find_columns(table, config.columns)
     time_column = find_time_column(table, columns.get("date"))
     if time_column is None:
@@ -100,7 +102,7 @@ def _read(path: Path, config: StocksData) -> list[Rows]:
         shown = ", ".join(table.frame.columns)
         raise DataError(f"{path} has no close column among {shown}; name it with data.columns={{close: ...}}")
     times = parse_times(table, time_column, None)
-    values = {c: numbers(table, columns[c]).to_numpy() for c in (*PRICES, "adj_close", "volume") if c in columns}
+    values = {c: numbers(table, columns[c]) for c in (*PRICES, "adj_close", "volume") if c in columns}
     values = _adjusted(values) if config.adjust else values
     values.setdefault("close", values.get("adj_close", np.empty(0)))
     values.pop("adj_close", None)
@@ -155,12 +157,6 @@ def _choose(series: list[Rows], tickers: Sequence[str]) -> list[Rows]:
                 f"data.tickers: there is no '{ticker}' among {', '.join(names[:20])}{suggest(ticker, names)}"
             )
     return [rows for rows in series if not tickers or rows.name in tickers]
-
-
-def _frequency(series: Sequence[Rows]) -> str | None:
-    first = series[:5]
-    times = np.concatenate([np.sort(r.times) for r in first])
-    return find_frequency(times, np.cumsum([0, *(len(r.times) for r in first)]).astype(np.int64))
 
 
 def _check_prices(cleaned: Cleaned) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from seqexp.data.sources.assemble import Ahead, Cleaned, clean_all
 from seqexp.data.sources.files import Table, expand, numbers, read_table
 from seqexp.data.sources.times import (
     check_frequency,
+    early_dates,
     find_frequency,
     find_time_column,
     parse_times,
@@ -65,14 +67,9 @@ def load(config: TableData, *, ahead: int = 0, frequency: str | None = None) -> 
     """
     if not config.path:
         raise ConfigError("data=table needs data.path=FILE, a CSV or Parquet file, a folder or a glob")
-    series = [rows for path in expand(config.path) for rows in _read(read_table(path, header=config.header), config)]
+    series = _read_all(expand(config.path), config)
     if config.test_path:
-        tails = [
-            r
-            for p in expand(config.test_path, "data.test_path")
-            for r in _read(read_table(p, header=config.header), config)
-        ]
-        series = _appended(series, tails)
+        series = _appended(series, _read_all(expand(config.test_path, "data.test_path"), config))
     _check_names(series)
     targets = len(series[0].columns) - len(config.known) - len(config.observed)
     known = tuple(range(targets, targets + len(config.known)))
@@ -113,6 +110,14 @@ def _panel(config: TableData, cleaned: Cleaned) -> Panel:
         season=config.season or season_of(cleaned.frequency),
         notes=cleaned.notes,
     )
+
+
+def _read_all(paths: Sequence[Path], config: TableData) -> list[Rows]:
+    found: list[Rows] = []
+    for path in paths:
+        shrink = early_dates(path, config.time_column, config.date_format)
+        found += _read(read_table(path, header=config.header, shrink=shrink), config)
+    return found
 
 
 def _read(table: Table, config: TableData) -> list[Rows]:
@@ -177,17 +182,17 @@ def _roles(table: Table, config: TableData, *, long: bool) -> _Roles:
 
 
 def _read_wide(table: Table, config: TableData, roles: _Roles, times: Times) -> list[Rows]:
-    covariates = [numbers(table, c).to_numpy() for c in (*roles.known, *roles.observed)]
+    covariates = [numbers(table, c) for c in (*roles.known, *roles.observed)]
     names = [*roles.known, *roles.observed]
     if config.multivariate or len(roles.targets) == 1:
-        values = np.stack([*(numbers(table, c).to_numpy() for c in roles.targets), *covariates], axis=1)
+        values = np.stack([*(numbers(table, c) for c in roles.targets), *covariates], axis=1)
         name = roles.targets[0] if len(roles.targets) == 1 else table.path.name.split(".")[0]
         return [Rows(name, times, values, [*roles.targets, *names], table.line)]
     return [
         Rows(
             c,
             times,
-            np.stack([numbers(table, c).to_numpy(), *covariates], axis=1),
+            np.stack([numbers(table, c), *covariates], axis=1),
             ["value", *names],
             table.line,
         )
@@ -199,7 +204,7 @@ def _read_long(table: Table, roles: _Roles, times: Times) -> list[Rows]:
     import pandas as pd
 
     columns = [*roles.targets, *roles.known, *roles.observed]
-    values = np.stack([numbers(table, c).to_numpy() for c in columns], axis=1)
+    values = np.stack([numbers(table, c) for c in columns], axis=1)
     codes, names = pd.factorize(table.frame[roles.series])
     if (codes < 0).any():
         raise DataError(
@@ -218,7 +223,7 @@ def _read_long(table: Table, roles: _Roles, times: Times) -> list[Rows]:
 def _read_rows(table: Table) -> list[Rows]:
     """One series a row: its id, then its values; series may end at different columns."""
     frame = table.frame
-    values = np.stack([numbers(table, c).to_numpy() for c in frame.columns[1:]], axis=1)
+    values = np.stack([numbers(table, c) for c in frame.columns[1:]], axis=1)
     found = []
     for row, name in enumerate(frame.iloc[:, 0].astype("str")):
         present = np.flatnonzero(np.isfinite(values[row]))
@@ -287,8 +292,7 @@ def _frequency(config: TableData, series: Sequence[Rows]) -> str | None:
         return None
     if config.frequency != "auto":
         return check_frequency(config.frequency)
-    some = [np.sort(rows.times) for rows in series[:20]]
-    return find_frequency(np.concatenate(some), np.cumsum([0, *map(len, some)]).astype(np.int64))
+    return find_frequency([rows.times for rows in series])
 
 
 def _value_of(table: Table, row: int, step: int) -> str:

@@ -2,71 +2,182 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seqexp.data.panel import Ints, Times
-from seqexp.data.sources.files import Table
+from seqexp.data.panel import Times
+from seqexp.data.sources.files import INDEX, Shrink, Table
 from seqexp.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
-TIME_NAMES = ("date", "datetime", "time", "timestamp", "ds", "day", "month", "year", "period", "index")
+TIME_NAMES = ("date", "datetime", "timestamp", "time", "ds", "period", "day", "month", "year", INDEX)
 
-# Steps of one season for each unit a frequency may have: a day of hours or minutes, a week of days, a year of months.
 _STEPS_A_DAY = {"h": 24, "min": 1440, "s": 86_400}
-_SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}
+# Steps of one season: a day of hours or minutes, a week of days, a year of months.
+_SEASONS = {"D": 7, "B": 5, "C": 5, "W": 52, "SM": 24, "M": 12, "Q": 4, "Y": 1, **_STEPS_A_DAY}
+
+_DAY_OR_MONTH_FIRST = r"^(\d{1,2})([./-])(\d{1,2})\2(?:\d{4}|\d{2})\b"
+_ZONE = r"(:\d\d(?:\.\d+)?)\s*(?:Z|[+-]\d\d:?\d\d)$"
 
 
 def parse_times(table: Table, column: str, date_format: str | None) -> Times:
-    """A column as datetime64[ns], without a time zone (UTC where one is given).
+    """A column as datetime64[ns] without a time zone, or as int64 where it counts steps.
+
+    Where zones are given, times are UTC; but days, which begin at midnight in their own zone, stay the days they are.
 
     Raises:
-        DataError: At the first cell that is no date, naming its line.
+        DataError: At the first cell that is no date, naming its line; or if the day cannot be told from the month.
+        ConfigError: If the format is none.
     """
     import pandas as pd
 
     values = table.frame[column]
     if pd.api.types.is_numeric_dtype(values) and date_format is None:
         return _from_numbers(table, column)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pandas cannot infer a format: it is then slow, not wrong
-        try:
-            parsed = pd.to_datetime(values, format=date_format, errors="coerce", utc=True)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"data.date_format must be a strptime format, but is {date_format!r} ({error})") from None
-        if date_format is None and parsed.isna().any():
-            parsed = pd.to_datetime(values, format="mixed", errors="coerce", utc=True)
+    if pd.api.types.is_datetime64_any_dtype(values):
+        parsed = _without_zone(values)
+    else:
+        parsed = _from_text(table, column, date_format)
     bad = parsed.isna().to_numpy()
     if bad.any():
-        row = int(bad.argmax())
+        raise _no_date(table, column, int(bad.argmax()))
+    return np.asarray(parsed, dtype="datetime64[ns]")
+
+
+def early_dates(path: Path, named: str | None, date_format: str | None) -> Shrink:
+    """What turns the times of a piece of a file from text to dates, which take a fraction of the memory.
+
+    Only where that is beyond doubt: the format is given or ISO 8601, every cell is right, and there are no zones.
+    """
+    import pandas as pd
+
+    def shrink(piece: pd.DataFrame) -> pd.DataFrame:
+        column = find_time_column(Table(piece, path, str), named)
+        if column is None or not len(piece):
+            return piece
+        values = piece[column]
+        if pd.api.types.is_datetime64_any_dtype(values):
+            return piece if values.dt.tz is not None else piece.assign(**{column: values.astype("datetime64[ns]")})
+        if pd.api.types.is_numeric_dtype(values) or not (date_format or re.match(r"\d{4}-\d\d", str(values.iloc[0]))):
+            return piece
+        try:
+            parsed = pd.to_datetime(values, format=date_format or "ISO8601")
+            return piece.assign(**{column: parsed.astype("datetime64[ns]")})
+        except (ValueError, TypeError):  # parse_times will say what is wrong, and where
+            return piece
+
+    return shrink
+
+
+def _from_text(table: Table, column: str, date_format: str | None) -> pd.Series[pd.Timestamp]:
+    import pandas as pd
+
+    text = table.frame[column].astype("str").str.strip()
+    day_first = date_format is None and _day_first(table, column, text)
+
+    def parsed(text: pd.Series[str]) -> pd.Series[pd.Timestamp]:
+        options = {"errors": "coerce", "utc": True, "dayfirst": day_first}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # pandas cannot infer a format: it is then slow, not wrong
+            found = pd.to_datetime(text, format=date_format, **options)
+            if date_format is None and found.isna().any():
+                found = pd.to_datetime(text, format="mixed", **options)
+        return found.dt.tz_localize(None)
+
+    try:
+        if date_format is None and text.str.extract(_ZONE)[0].notna().any():
+            local = parsed(text.str.replace(_ZONE, r"\1", regex=True))
+            if (local == local.dt.normalize()).all():
+                return local
+        return parsed(text)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"data.date_format must be a strptime format, but is {date_format!r} ({error})") from None
+
+
+def _day_first(table: Table, column: str, text: pd.Series[str]) -> bool:
+    """Whether 03/04/2020 is the third of April, told from the other dates. Never guessed: both are common."""
+    parts = text.str.extract(_DAY_OR_MONTH_FIRST).dropna()
+    if parts.empty:
+        return False
+    first, second = parts[0].astype("int64"), parts[2].astype("int64")
+    if (first > 12).any() and (second > 12).any():
+        day, month = text[first.index[first > 12][0]], text[second.index[second > 12][0]]
         raise DataError(
-            f"{table.line(row)}: column '{column}' must hold dates, but has {str(values.iloc[row])!r}; correct it, "
-            "or give data.date_format"
+            f"{table.path.name}: column '{column}' has the day first in {day!r}, but the month first in {month!r}; "
+            "write dates as 2016-01-31"
         )
-    return np.asarray(parsed.dt.tz_localize(None), dtype="datetime64[ns]")
+    if (first > 12).any() or (parts[1] == ".").all():
+        return True
+    if (second > 12).any() or (first == second).all():
+        return False
+    row = int(text.index.get_loc(first.index[0]))
+    raise DataError(
+        f"{table.line(row)}: column '{column}' has {text.iloc[row]!r}, and no "
+        "row tells whether the day or the month comes first; give data.date_format='%d/%m/%Y' or '%m/%d/%Y', or write "
+        "dates as 2016-01-31"
+    )
+
+
+def _without_zone(values: pd.Series[pd.Timestamp]) -> pd.Series[pd.Timestamp]:
+    if values.dt.tz is None:
+        return values
+    local = values.dt.tz_localize(None)
+    return local if (local == local.dt.normalize()).all() else values.dt.tz_convert(None)
 
 
 def _from_numbers(table: Table, column: str) -> Times:
-    """Years (1949), days (20160131) or Unix seconds and milliseconds."""
+    """Years (1949, 1949.25), months (194901), days (20160131), Unix seconds to nanoseconds; else counted steps."""
     import pandas as pd
 
     values = table.frame[column]
-    if values.isna().any():
-        row = int(values.isna().to_numpy().argmax())
-        raise DataError(f"{table.line(row)}: column '{column}' must hold dates, but is empty")
-    low, high = float(values.min()), float(values.max())
-    if low >= 1678 and high <= 2261:
-        return np.asarray(pd.to_datetime(values.astype("int64").astype("str"), format="%Y"), dtype="datetime64[ns]")
-    if low >= 1e7 and high < 1e8:
-        text = values.astype("int64").astype("str")
-        return np.asarray(pd.to_datetime(text, format="%Y%m%d", errors="coerce"), dtype="datetime64[ns]")
-    unit = "s" if high < 1e11 else "ms" if high < 1e14 else "us" if high < 1e17 else "ns"
-    return np.asarray(pd.to_datetime(values, unit=unit), dtype="datetime64[ns]")
+    whole = values.dtype.kind == "i"
+    number: Times = np.asarray(values if whole else values.to_numpy(dtype=np.float64, na_value=np.nan))
+    if not np.isfinite(number).all():
+        raise _no_date(table, column, int(np.argmin(np.isfinite(number))))
+    low, high = float(number.min()), float(number.max())
+    whole = whole or bool((number == np.floor(number)).all())
+    if low >= 1678 and high < 2262:
+        months = number * 12
+        if (np.abs(months - np.round(months)) < 0.1).all():  # R writes February 1949 as 1949.083
+            return (np.round(months).astype(np.int64) - 1970 * 12).astype("datetime64[M]").astype("datetime64[ns]")
+    elif whole and low >= 167_801 and high <= 226_112 and ((number % 100 >= 1) & (number % 100 <= 12)).all():
+        return _by_format(table, column, "%Y%m")
+    elif whole and low >= 1e7 and high < 1e8:
+        return _by_format(table, column, "%Y%m%d")
+    elif low >= 1e8:
+        unit = "s" if high < 1e11 else "ms" if high < 1e14 else "us" if high < 1e17 else "ns"
+        return np.asarray(pd.to_datetime(values, unit=unit), dtype="datetime64[ns]")
+    if not whole:
+        raise _no_date(table, column, int(np.argmax(number != np.floor(number))))
+    return number.astype(np.int64)
+
+
+def _by_format(table: Table, column: str, form: str) -> Times:
+    import pandas as pd
+
+    text = table.frame[column].astype("int64").astype("str")
+    dates = pd.to_datetime(text, format=form, errors="coerce")
+    if dates.isna().any():
+        raise _no_date(table, column, int(dates.isna().to_numpy().argmax()))
+    return np.asarray(dates, dtype="datetime64[ns]")
+
+
+def _no_date(table: Table, column: str, row: int) -> DataError:
+    import pandas as pd
+
+    value = table.frame[column].iloc[row]
+    shown = "is empty" if pd.isna(value) else f"has {str(value)!r}"
+    return DataError(
+        f"{table.line(row)}: column '{column}' must hold dates, but {shown}; correct it, or give data.date_format"
+    )
 
 
 def find_time_column(table: Table, named: str | None) -> str | None:
@@ -82,7 +193,7 @@ def find_time_column(table: Table, named: str | None) -> str | None:
         return require(table, named, "data.time_column")
     usual = [c for c in frame.columns if c.lower() in TIME_NAMES]
     if usual:
-        return str(usual[0])
+        return str(min(usual, key=lambda c: TIME_NAMES.index(c.lower())))
     for column in frame.columns:
         values = frame[column]
         if pd.api.types.is_datetime64_any_dtype(values):
@@ -91,7 +202,7 @@ def find_time_column(table: Table, named: str | None) -> str | None:
             head = values.iloc[: min(20, len(values))].astype("str")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                parsed = pd.to_datetime(head, errors="coerce", format="mixed")
+                parsed = pd.to_datetime(head, errors="coerce", format="mixed", utc=True)
             if parsed.notna().all() and head.str.contains(r"\d").all():
                 return str(column)
     return None
@@ -117,34 +228,44 @@ def require(table: Table, column: str, key: str) -> str:
     )
 
 
-def find_frequency(times: Times, offsets: Ints) -> str | None:
+def find_frequency(series: Sequence[Times]) -> str | None:
     """The frequency most stretches of the data have, as a pandas offset; None for irregular times.
 
     Ten rows in a row say it exactly (`B`, `MS`, `W-FRI`); a vote among many stretches forgives holidays and gaps.
+
+    Args:
+        series: The dates of each series, in any order.
     """
     import pandas as pd
 
+    some = [_rising(times) for times in series[:20]]
     votes: Counter[str] = Counter()
-    for start, end in zip(offsets[:-1][:20], offsets[1:][:20], strict=True):
-        rows = np.unique(times[start:end])
+    for rows in some:
         size = min(10, len(rows))
         for begin in np.unique(np.linspace(0, max(len(rows) - size, 0), 40, dtype=int)):
             stretch = pd.DatetimeIndex(rows[begin : begin + size])
             if len(stretch) >= 3 and (name := pd.infer_freq(stretch)):
                 votes[name] += 1
-    # Five weekdays in a row look like days: business days win when weekends are always missing.
-    if votes and votes.most_common(1)[0][0] in ("D", "B") and not _has_weekends(times):
-        return "B"
     if votes:
-        return votes.most_common(1)[0][0]
-    steps = np.diff(times[offsets[0] : offsets[1]].view(np.int64))
-    steps = steps[steps > 0]
+        found = votes.most_common(1)[0][0]
+        # Five weekdays in a row look like days: business days win when weekends are always missing.
+        return "B" if found in ("D", "B") and not _has_weekends(np.concatenate(some)) else found
+    steps = np.diff(some[0][:100_000].view(np.int64))
     if not len(steps):
         return None
     values, counts = np.unique(steps, return_counts=True)
     if counts.max() < 0.5 * len(steps):
         return None
     return str(pd.tseries.frequencies.to_offset(pd.Timedelta(int(values[counts.argmax()]), "ns")).freqstr)
+
+
+def _rising(times: Times) -> Times:
+    """The times in order, each once."""
+    if (times[1:] > times[:-1]).all():
+        return times
+    rows: Times = np.sort(times)
+    once: Times = rows[np.append(True, rows[1:] > rows[:-1])]
+    return once
 
 
 def season_of(frequency: str | None) -> int:
@@ -155,10 +276,10 @@ def season_of(frequency: str | None) -> int:
         return 1
     offset = pd.tseries.frequencies.to_offset(frequency)
     unit, count = str(offset.name).split("-")[0], int(offset.n)
-    if unit in _STEPS_A_DAY:
-        return max(_STEPS_A_DAY[unit] // count, 1)
-    base = unit[0] if unit[0] in _SEASONS else unit.removeprefix("B")[:1]
-    return max(_SEASONS.get(unit, _SEASONS.get(base, 1)) // count, 1)
+    # BMS, CBME, QE, ...: the start or the end of a month, quarter or year, on a business day or not.
+    match = re.fullmatch(r"(?:C?B(?=[MQY]))?(SM|M|Q|Y)[SE]", unit)
+    steps = _SEASONS.get(match[1] if match else unit, 1)
+    return steps // count if steps % count == 0 else 1
 
 
 def check_frequency(frequency: str) -> str:
@@ -170,11 +291,14 @@ def check_frequency(frequency: str) -> str:
     import pandas as pd
 
     try:
-        return str(pd.tseries.frequencies.to_offset(frequency).freqstr)
+        offset = pd.tseries.frequencies.to_offset(frequency)
     except (ValueError, AttributeError):
+        offset = None
+    if offset is None or offset.n < 1:
         raise ConfigError(
             f"data.frequency must be auto, none or a pandas offset such as h, D, B, W, MS, 15min, but is {frequency!r}"
-        ) from None
+        )
+    return str(offset.freqstr)
 
 
 def future_times(last: np.datetime64, frequency: str | None, steps: int) -> Times:
