@@ -128,7 +128,8 @@ class ForecastingTask:
 
     def loss(self, model: nn.Module, batch: ForecastBatch) -> Tensor:
         """The mean loss over a batch."""
-        return self.head.loss(model(batch), batch.targets)
+        # Under autocast a model may answer in half precision, which is too coarse for a density's logarithms.
+        return self.head.loss(model(batch).float(), batch.targets)
 
     def validate(
         self, model: nn.Module, windows: Windows, *, size: int, limit: int | None
@@ -157,7 +158,7 @@ class ForecastingTask:
             origins: The last row of each window (N).
             units: What residuals of each series are measured in (S, C); None: 1, learned units.
         """
-        stride = max(1, len(origins) // MOST_RESIDUALS)
+        stride = max(1, -(-len(origins) // MOST_RESIDUALS))
         some = origins[::stride]
         residuals = (self.target.learned(some) - points[::stride]) / self.predictor.units(some, units)
         quantiles = np.quantile(residuals, self.predictor.levels, axis=0)
@@ -183,7 +184,10 @@ class ForecastingTask:
         stop, _ = self.borders.rows(split)
         target = self.target.series()
         absolute, square = seasonal_scales(target, self.borders.start, stop, self.target.panel.season)
-        variance = np.array([target[a:b].var(axis=0) for a, b in zip(*self.borders.rows("train"), strict=True)])
+        variance = np.full_like(absolute, np.nan)
+        for s, (a, b) in enumerate(zip(*self.borders.rows("train"), strict=True)):
+            if b > a:  # a series may begin after train
+                variance[s] = target[a:b].var(axis=0)
         return Scales(absolute, square, np.where(variance > 0, variance, np.nan))
 
 

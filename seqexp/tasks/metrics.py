@@ -217,7 +217,7 @@ def direction_metrics(truth: NDArray[np.bool_], probability: Floats) -> dict[str
     return {
         "accuracy": float((said == truth).mean()),
         "balanced_accuracy": float(metrics.balanced_accuracy_score(truth, said)) if both else float("nan"),
-        "mcc": float(metrics.matthews_corrcoef(truth, said)),
+        "mcc": float(metrics.matthews_corrcoef(truth, said)) if both else float("nan"),
         "auc": float(metrics.roc_auc_score(truth, probability)) if both else float("nan"),
         "log_loss": float(metrics.log_loss(truth, probability, labels=[False, True])),
         "brier": float(((probability - truth) ** 2).mean()),

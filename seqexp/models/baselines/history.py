@@ -31,7 +31,8 @@ class History:
 Method = Callable[[Ints], Floats]
 """A fitted method: the last known row of each forecast (N) to forecasts of u (N, h, C).
 
-A forecast from row t is made of rows up to t and of constants fitted on train, never of later rows.
+A forecast from row t, the last of train or a later one, is made of rows up to t and of constants fitted on train,
+never of later rows.
 """
 
 
@@ -55,7 +56,14 @@ def drift(history: History) -> Method:
 
 
 def seasonal_naive(history: History) -> Method:
-    """The value of the same phase in the last season."""
+    """The value of the same phase in the last season; the last value where the series is not that old."""
     m = history.season
     back = (np.arange(history.horizon) % m) - m + 1
-    return lambda origins: history.u[np.maximum(origins[:, None] + back, 0)]
+
+    def forecast(origins: Ints) -> Floats:
+        first = history.offsets[np.searchsorted(history.offsets, origins, side="right") - 1]
+        rows = origins[:, None] + back
+        result: Floats = history.u[np.where(rows >= first[:, None], rows, origins[:, None])]
+        return result
+
+    return forecast

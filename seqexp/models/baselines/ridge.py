@@ -39,7 +39,8 @@ def ridge(design: Design, train: Ints, valid: Ints) -> Callable[[Ints], Floats]:
             best, least = model, error
     chosen = best
     assert chosen is not None
-    return lambda origins: np.asarray(chosen.predict(design(origins)[0]), dtype=np.float64)
+    # sklearn gives (N) where there is one output.
+    return lambda origins: np.asarray(chosen.predict(design(origins)[0]), dtype=np.float64).reshape(len(origins), -1)
 
 
 def logistic(design: Design, train: Ints) -> Callable[[Ints], Floats]:

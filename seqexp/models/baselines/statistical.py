@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,9 @@ FITTED_SEASONS = 20
 """The newest seasons of train that a seasonal ARIMA is fitted on: its state is as long as the season."""
 LONGEST_SEASON = 24
 """Longer seasons make ARIMA's state too large to filter; it then differences by steps alone."""
+
+FEWEST_ROWS = 10
+"""Below so many rows of train nothing is fitted, and the last value stands in."""
 
 Fitted = Callable[[Ints], Floats]
 """Rows of one series, counted from its start (N), to forecasts (N, h)."""
@@ -42,9 +45,11 @@ def _by_series(history: History, fit: Callable[[Floats, int, History], Fitted]) 
     channels = history.u.shape[1]
     fitted: dict[tuple[int, int], Fitted] = {}
     for s, (a, b) in enumerate(zip(history.offsets[:-1], history.offsets[1:], strict=True)):
+        stop = int(history.train_stop[s] - a)
         for c in range(channels):
+            u = history.u[a:b, c]
             with quietly():
-                fitted[s, c] = fit(history.u[a:b, c], int(history.train_stop[s] - a), history)
+                fitted[s, c] = fit(u, stop, history) if stop >= FEWEST_ROWS else _as_before(u, history.horizon)
 
     def forecast(origins: Ints) -> Floats:
         result = np.empty((len(origins), history.horizon, channels))
@@ -58,24 +63,51 @@ def _by_series(history: History, fit: Callable[[Floats, int, History], Fitted]) 
     return forecast
 
 
+def _as_before(u: Floats, horizon: int, season: int = 1, change: float = 0.0) -> Fitted:
+    """The last season again, each time with the same change; with a season of one step, the last value."""
+    ahead = np.arange(horizon)
+    back, seasons = ahead % season - season + 1, ahead // season + 1
+    return lambda rows: u[np.maximum(rows[:, None] + back, 0)] + seasons * change
+
+
+class Smoothing(NamedTuple):
+    """One form of exponential smoothing with its constants."""
+
+    options: dict[str, Any]
+    """trend, damped_trend, seasonal and seasonal_periods, as statsmodels has them."""
+    constants: dict[str, Any]
+    """Rates and initial states, by statsmodels' names."""
+
+
 def _fit_ets(u: Floats, stop: int, history: History) -> Fitted:
+    start = max(0, stop - FITTED_ROWS)
+    chosen = best_smoothing(u[start:stop], history.season)
+    if chosen is None:
+        return _as_before(u, history.horizon)
+    return _carry_smoothing(u, start, chosen, history)
+
+
+def best_smoothing(train: Floats, season: int) -> Smoothing | None:
+    """The form of least AICc; None where none fits, as on a series that never changes."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
-    m = history.season
-    train = u[max(0, stop - FITTED_ROWS) : stop]
-    seasonal = m > 1 and len(train) >= 3 * m
-    forms = [(trend, season) for trend in (None, "add") for season in ((None, "add") if seasonal else (None,))]
+    seasonal = season > 1 and len(train) >= 3 * season
+    forms = [(trend, phase) for trend in (None, "add") for phase in ((None, "add") if seasonal else (None,))]
     best, least = None, np.inf
-    for trend, season in forms:
-        options: dict[str, Any] = {"trend": trend, "damped_trend": trend is not None, "seasonal": season}
-        options |= {"seasonal_periods": m} if season else {}
+    for trend, phase in forms:
+        options: dict[str, Any] = {"trend": trend, "damped_trend": trend is not None, "seasonal": phase}
+        options |= {"seasonal_periods": season} if phase else {}
         result = ExponentialSmoothing(train, initialization_method="estimated", **options).fit()
         if np.isfinite(result.aicc) and result.aicc < least:
-            best, least = (options, result.params), result.aicc
-    if best is None:
-        return lambda rows: np.repeat(u[rows][:, None], history.horizon, axis=1)
-    options, p = best
-    start = max(0, stop - FITTED_ROWS)
+            best, least = Smoothing(options, result.params), result.aicc
+    return best
+
+
+def _carry_smoothing(u: Floats, start: int, chosen: Smoothing, history: History) -> Fitted:
+    """Smooth from row `start` on, and forecast from each row's level, slope and season."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    options, p = chosen
     known = {"initial_level": p["initial_level"]}
     known |= {"initial_trend": p["initial_trend"]} if options["trend"] else {}
     known |= {"initial_seasonal": p["initial_seasons"]} if options["seasonal"] else {}
@@ -89,6 +121,7 @@ def _fit_ets(u: Floats, stop: int, history: History) -> Fitted:
     level, slope, phase = (np.asarray(x, dtype=np.float64) for x in (through.level, through.trend, through.season))
     steps = np.arange(1, history.horizon + 1)
     damped = np.cumsum(p["damping_trend"] ** steps) if options["trend"] else np.zeros(len(steps))
+    m = history.season
     back = (steps - 1) % m - m + 1
 
     def forecast(rows: Ints) -> Floats:
@@ -101,32 +134,60 @@ def _fit_ets(u: Floats, stop: int, history: History) -> Fitted:
     return forecast
 
 
-def _fit_arima(u: Floats, stop: int, history: History) -> Fitted:
-    from statsmodels.tsa.statespace.sarimax import SARIMAX
-    from statsmodels.tsa.stattools import adfuller
+class Arima(NamedTuple):
+    """One ARIMA with its constants."""
 
+    options: dict[str, Any]
+    """order, seasonal_order and trend, as statsmodels has them."""
+    parameters: Floats
+    size: float
+    """What the series is divided by, so that the optimiser meets numbers of the order of 1."""
+
+
+def _fit_arima(u: Floats, stop: int, history: History) -> Fitted:
     m = history.season if 1 < history.season <= LONGEST_SEASON and stop >= 4 * history.season else 1
     start = max(0, stop - (FITTED_SEASONS * m if m > 1 else FITTED_ROWS))
     train = u[start:stop]
     still = train[m:] - train[:-m] if m > 1 else train
-    if np.ptp(still) == 0:
-        return lambda rows: np.repeat(u[rows][:, None], history.horizon, axis=1)
+    if np.ptp(still) <= 1e-9 * np.abs(train).max():  # but for rounding, every season is the one before plus a constant
+        return _as_before(u, history.horizon, m, float(still.mean()) if m > 1 else 0.0)
+    chosen = best_arima(train, still, m)
+    return _as_before(u, history.horizon) if chosen is None else _carry_arima(u, start, chosen, history.horizon)
+
+
+def best_arima(train: Floats, still: Floats, season: int) -> Arima | None:
+    """The order of least AICc, differenced where the Dickey-Fuller test finds a unit root; None where none fits.
+
+    Args:
+        train: Rows to fit on.
+        still: The same, with the season taken out.
+        season: m; 1 where there is none.
+    """
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+    from statsmodels.tsa.stattools import adfuller
+
     d = int(adfuller(still, maxlag=min(10, len(still) // 4))[1] > 0.05)
-    seasonal = (0, 1, 1, m) if m > 1 else (0, 0, 0, 0)
-    orders = [(1, d, 1), (2, d, 1)] if m > 1 else [(0, d, 0), (0, d, 1), (1, d, 0), (1, d, 1), (2, d, 1), (2, d, 2)]
-    size = float(np.std(still)) or 1.0
-    trend = "c" if d == 0 and m == 1 else "n"
+    seasonal = (0, 1, 1, season) if season > 1 else (0, 0, 0, 0)
+    with_season = [(1, d, 1), (2, d, 1)]
+    without = [(0, d, 0), (0, d, 1), (1, d, 0), (1, d, 1), (2, d, 1), (2, d, 2)]
+    size = float(np.std(still))
+    trend = "c" if d == 0 and season == 1 else "n"
     best, least = None, np.inf
-    for order in orders:
+    for order in with_season if season > 1 else without:
+        options = {"order": order, "seasonal_order": seasonal, "trend": trend}
         # Differencing first, and not inside the state, makes the fit four times as fast and no worse.
-        model = SARIMAX(train / size, order=order, seasonal_order=seasonal, trend=trend, simple_differencing=True)
-        result = model.fit(disp=False, maxiter=50)
+        result = SARIMAX(train / size, simple_differencing=True, **options).fit(disp=False, maxiter=50)
         if np.isfinite(result.aicc) and result.aicc < least:
-            best, least = (order, result.params), result.aicc
-    if best is None:
-        return lambda rows: np.repeat(u[rows][:, None], history.horizon, axis=1)
-    through = SARIMAX(u[start:] / size, order=best[0], seasonal_order=seasonal, trend=trend)
-    through.update(best[1])
+            best, least = Arima(options, result.params, size), result.aicc
+    return best
+
+
+def _carry_arima(u: Floats, start: int, chosen: Arima, horizon: int) -> Fitted:
+    """Filter from row `start` on, and forecast from each row's state."""
+    from statsmodels.tsa.statespace.sarimax import SARIMAX
+
+    through = SARIMAX(u[start:] / chosen.size, **chosen.options)
+    through.update(chosen.parameters)
     system = through.ssm.filter()
     states = system.predicted_state[:, 1:]  # (state, rows): the state after each row
     transition, design = system.transition[..., 0], system.design[..., 0]
@@ -135,10 +196,10 @@ def _fit_arima(u: Floats, stop: int, history: History) -> Fitted:
     def forecast(rows: Ints) -> Floats:
         state = states[:, np.maximum(rows - start, 0)]
         ahead = []
-        for _ in range(history.horizon):
+        for _ in range(horizon):
             ahead.append((design @ state + offset[:, None])[0])
             state = transition @ state + drift[:, None]
-        return size * np.stack(ahead, axis=1)
+        return chosen.size * np.stack(ahead, axis=1)
 
     return forecast
 

@@ -15,6 +15,8 @@ from seqexp.models.baselines.history import History, Method
 
 RISK_METRICS_DECAY = 0.94
 HAR_DAYS = (1, 5, 22)
+FEWEST_RETURNS = 100
+"""Below so many returns of train GARCH is not fitted: its recursion alone begins with the mean of the first 75."""
 
 
 def last_month(history: History, base: Floats) -> Method:
@@ -39,7 +41,10 @@ def ewma(history: History) -> Method:
 
 
 def har(history: History) -> Method:
-    """Heterogeneous autoregression: linear in the volatility of the last day, week and month (Corsi 2009), pooled."""
+    """Heterogeneous autoregression: linear in the volatility of the last day, week and month (Corsi 2009), pooled.
+
+    Where train has too few rows to fit it, it is last month's volatility.
+    """
     from sklearn.linear_model import LinearRegression
 
     past = np.stack([_mean_square(history, days) for days in HAR_DAYS], axis=1) ** 0.5  # (R, 3)
@@ -51,10 +56,12 @@ def har(history: History) -> Method:
             ahead = np.add.accumulate(history.u[a:stop, 0] ** 2)
             y.append(np.sqrt((ahead[rows + k - a] - ahead[rows - a]) / k))
             x.append(past[rows])
-        models.append(LinearRegression().fit(np.concatenate(x), np.concatenate(y)))
+        enough = sum(map(len, x)) >= HAR_DAYS[-1]
+        models.append(LinearRegression().fit(np.concatenate(x), np.concatenate(y)) if enough else None)
 
     def forecast(origins: Ints) -> Floats:
-        said = np.stack([m.predict(past[origins]) for m in models], axis=1)[..., None]
+        now = past[origins]
+        said = np.stack([now[:, -1] if m is None else m.predict(now) for m in models], axis=1)[..., None]
         result: Floats = np.maximum(said, 0.0)
         return result
 
@@ -64,16 +71,21 @@ def har(history: History) -> Method:
 def garch(history: History, returns: Floats, *, asymmetric: bool) -> Method:
     """GARCH(1,1) (Bollerslev 1986), or GJR-GARCH (Glosten et al. 1993), with Student errors, series by series.
 
+    Where train has too few rows to fit it, it is last month's volatility.
+
     Args:
         history: What there is of each series.
         returns: (R), daily log returns with their sign.
         asymmetric: Whether falls raise the variance more than rises.
     """
+    month = _mean_square(history, HAR_DAYS[-1]) ** 0.5  # (R)
     fitted = []
-    for (a, b), stop in zip(
-        zip(history.offsets[:-1], history.offsets[1:], strict=True), history.train_stop, strict=True
-    ):
-        fitted.append(_fit_garch(returns[a + 1 : b], int(stop - a - 1), history.horizon, asymmetric=asymmetric))
+    for a, b, stop in zip(history.offsets[:-1], history.offsets[1:], history.train_stop, strict=True):
+        known = int(stop - a - 1)  # the first row of a series has no return
+        if known < FEWEST_RETURNS:
+            fitted.append(_constant(month[a + 1 : b], history.horizon))
+        else:
+            fitted.append(_fit_garch(returns[a + 1 : b], known, history.horizon, asymmetric=asymmetric))
 
     def forecast(origins: Ints) -> Floats:
         series = np.searchsorted(history.offsets, origins, side="right") - 1
@@ -84,6 +96,10 @@ def garch(history: History, returns: Floats, *, asymmetric: bool) -> Method:
         return result
 
     return forecast
+
+
+def _constant(volatility: Floats, horizon: int) -> Callable[[Ints], Floats]:
+    return lambda rows: np.repeat(volatility[np.maximum(rows, 0)][:, None], horizon, axis=1)
 
 
 def _fit_garch(returns: Floats, stop: int, horizon: int, *, asymmetric: bool) -> Callable[[Ints], Floats]:
@@ -101,10 +117,11 @@ def _fit_garch(returns: Floats, stop: int, horizon: int, *, asymmetric: bool) ->
         "dist": "t",
         "rescale": False,
     }
+    first = stop - 2
     with quietly():
-        constants = arch_model(percent[:stop], **options).fit(disp="off").params
+        # show_warning: arch sets its own filter, which would override ours.
+        constants = arch_model(percent[:stop], **options).fit(disp="off", show_warning=False).params
         through = arch_model(percent, **options).fix(constants)
-        first = max(stop - 2, 1)
         variance = through.forecast(horizon=horizon, start=first, reindex=False).variance.to_numpy()
     mean = np.sqrt(np.cumsum(variance, axis=1) / np.arange(1, horizon + 1)) / 100
     return lambda rows: mean[np.maximum(rows - first, 0)]
