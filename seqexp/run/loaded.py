@@ -87,12 +87,12 @@ class Run:
             return found[1]
         if self._which != "best":
             return checkpoint.load(Path(self._which))
-        ranked = checkpoint.ranked(folder, self.experiment.trainer.mode)
-        if not ranked:
+        best = checkpoint.best(folder, self.experiment.trainer.mode, self.directory.status().get("best"))
+        if best is None:
             raise CheckpointError(
                 f"{self.directory} has no validated checkpoint yet; train it, or use --checkpoint last"
             )
-        return checkpoint.load(ranked[0])
+        return checkpoint.load(best)
 
     @cached_property
     def problem(self) -> Problem:

@@ -241,8 +241,8 @@ class _Training:
 
     def _test(self, problem: Problem, state: TrainState, log: MetricLog) -> None:
         """Score the best weights and the baselines on test, and add their lines to the log."""
-        best = checkpoint.ranked(self.directory.checkpoints, self.experiment.trainer.mode)
-        payload = checkpoint.load(best[0]) if best else state.state_dict()
+        best = checkpoint.best(self.directory.checkpoints, self.experiment.trainer.mode, state.progress.best)
+        payload = checkpoint.load(best) if best else state.state_dict()
         model = trained_model(self.experiment, {"preprocessing": problem.preprocessing, **payload}, problem.device)
         keep = self.directory.predictions / "test.parquet"
         with torch.inference_mode():

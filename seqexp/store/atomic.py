@@ -22,11 +22,17 @@ class HashingWriter:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._hash = hashlib.sha256()
+        self.error: OSError | None = None
+        """Why a write failed; who writes may raise something else in its stead."""
 
     def write(self, data: bytes) -> int:
         """Write and hash `data`."""
         self._hash.update(data)
-        return self._file.write(data)
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
     def flush(self) -> None:
         """Hand what is buffered to the system."""

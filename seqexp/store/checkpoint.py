@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import pickle
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,13 +17,15 @@ from seqexp.errors import CheckpointError
 from seqexp.store.atomic import HashingWriter, replacing, sync_folder, write_bytes
 
 _NAME = re.compile(r"step-(\d{8,})\.pt")
+_ENTRY = re.compile(r"^([0-9a-f]{64})  .*$(?:\n# score (\S+)$)?", re.MULTILINE)
 
 
 def save(folder: Path, step: int, payload: Mapping[str, Any], score: float | None = None) -> Path:
     """Write a checkpoint, whole or not at all.
 
     The checksum is in place before the checkpoint is, so a checkpoint that exists can always be verified. The
-    score stands under it as a comment, so the best can be told without loading any.
+    score stands under it as a comment, so the best can be told without loading any. Where a step is saved once
+    more, the old checksum stays below: the old checkpoint is good until the new one has taken its place.
 
     Args:
         folder: Where to.
@@ -41,9 +42,15 @@ def save(folder: Path, step: int, payload: Mapping[str, Any], score: float | Non
     path = folder / f"step-{step:08d}.pt"
     with replacing(path) as file:
         writer = HashingWriter(file)
-        torch.save(dict(payload), cast("IO[bytes]", writer))
+        try:
+            torch.save(dict(payload), cast("IO[bytes]", writer))
+        except RuntimeError:
+            if writer.error:  # a full disk, which torch reports as an "unexpected pos"
+                raise writer.error from None
+            raise
         comment = "" if score is None else f"# score {score!r}\n"
-        write_bytes(_sidecar(path), f"{writer.hexdigest()}  {path.name}\n{comment}".encode())
+        old = _sidecar_text(path) if path.exists() else ""
+        write_bytes(_sidecar(path), f"{writer.hexdigest()}  {path.name}\n{comment}{old}".encode())
     return path
 
 
@@ -60,12 +67,28 @@ def ranked(folder: Path, mode: str) -> list[Path]:
         folder: Where they are.
         mode: min or max, whether a lower or a higher score is better.
     """
-    scores = []
-    for step, path in steps(folder).items():
-        text = _sidecar(path).read_text(errors="replace") if _sidecar(path).exists() else ""
-        if (match := re.search(r"^# score (\S+)$", text, re.MULTILINE)) and (score := _finite(match[1])) is not None:
-            scores.append((score if mode == "min" else -score, step, path))
-    return [path for _, _, path in sorted(scores)]
+    return [path for _, _, path in _scored(folder, mode)]
+
+
+def best(folder: Path, mode: str, score: float | None) -> Path | None:
+    """The best checkpoint; None where no validation ever gave a score.
+
+    Args:
+        folder: Where they are.
+        mode: min or max.
+        score: The best score by the run's own count. Where only worse ones are left, the best has been lost.
+
+    Raises:
+        CheckpointError: If it has been lost: another would give other numbers.
+    """
+    scored = _scored(folder, mode)
+    wanted = None if score is None else score if mode == "min" else -score
+    if wanted is not None and (not scored or scored[0][0] > wanted):
+        raise CheckpointError(
+            f"the best checkpoint, with score {score:g}, is missing from {folder}; restore it from a copy, or delete "
+            "the run directory to start again"
+        )
+    return scored[0][2] if scored else None
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -74,13 +97,17 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If it is missing, does not match its checksum, or holds more than tensors and plain values.
     """
+    verify(path)
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
     import torch
 
-    verify(path)
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # a stranger's bytes make the unpickler stumble in every possible way
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path} cannot be loaded as tensors and plain values: {reason}") from None
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} is no checkpoint of seqexp")
@@ -94,16 +121,15 @@ def verify(path: Path) -> None:
         CheckpointError: If either is missing or they do not match.
     """
     try:
-        expected = _sidecar(path).read_text().split()[0]
-    except (OSError, IndexError, UnicodeDecodeError):
-        raise CheckpointError(f"{path} has no checksum beside it ({_sidecar(path).name})") from None
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _digest(path)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
-    if found != expected:
-        raise CheckpointError(f"{path} is damaged: its SHA-256 is {found[:12]}..., but {expected[:12]}... was written")
+    expected = _entries(path)
+    if not expected:
+        raise CheckpointError(f"{path} has no checksum beside it ({_sidecar(path).name})")
+    if found not in expected:
+        wanted = next(iter(expected))
+        raise CheckpointError(f"{path} is damaged: its SHA-256 is {found[:12]}..., but {wanted[:12]}... was written")
 
 
 def load_newest(folder: Path, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]] | None:
@@ -115,17 +141,18 @@ def load_newest(folder: Path, say: Callable[[str], None]) -> tuple[Path, dict[st
     Raises:
         CheckpointError: If there are checkpoints, but none can be trusted.
     """
-    found = steps(folder)
+    found = list(steps(folder).values())
     problems = []
-    for path in reversed(found.values()):
+    for path in reversed(found):
         try:
-            payload = load(path)
+            verify(path)
         except CheckpointError as error:
             problems.append(str(error))
             continue
+        payload = _read(path)  # what is as it was written, and cannot be loaded, is no accident: nothing is deleted
         for problem in problems:
             say(f"{problem}; going on from {path.name} instead")
-        for newer in [p for p in found.values() if p.name > path.name]:
+        for newer in found[found.index(path) + 1 :]:
             discard(newer)
         return path, payload
     if problems:
@@ -155,12 +182,42 @@ def discard(path: Path) -> None:
     _sidecar(path).unlink(missing_ok=True)
 
 
-def _finite(text: str) -> float | None:
+def _scored(folder: Path, mode: str) -> list[tuple[float, int, Path]]:
+    """Score (negative where higher is better), step and path of each validated checkpoint, best first."""
+    scores = []
+    for step, path in steps(folder).items():
+        score = _score(path)
+        if score is not None:
+            scores.append((score if mode == "min" else -score, step, path))
+    return sorted(scores)
+
+
+def _score(path: Path) -> float | None:
+    """The score under a checkpoint's checksum, if it is a number."""
+    entries = _entries(path)
+    text = entries.get(_digest(path), "") if len(entries) > 1 else next(iter(entries.values()), "")
     try:
         value = float(text)
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _entries(path: Path) -> dict[str, str]:
+    """The checksums a checkpoint may have, newest first, each with the score under it, or nothing."""
+    return dict(_ENTRY.findall(_sidecar_text(path)))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sidecar_text(path: Path) -> str:
+    try:
+        return _sidecar(path).read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def _sidecar(path: Path) -> Path:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,6 +42,7 @@ class MetricLog:
                     "replaced. Restore it from a copy, or delete the run directory to start again"
                 )
             self._file.truncate(position)
+            self._file.seek(position)
         except OSError as error:
             raise RunError(cannot_write(path, error)) from error
 
@@ -76,7 +78,8 @@ class MetricLog:
         try:
             self.flush()
         finally:
-            self._file.close()
+            with suppress(OSError):  # what could not be flushed, and was said to be so
+                self._file.close()
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
@@ -93,7 +96,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 record = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 record = None
             if not isinstance(record, dict):
                 raise RunError(f"{path}, line {number} is not a JSON object: the log was damaged")

@@ -17,14 +17,33 @@ class _PlainLoader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("it has an alias (*name), which a run's configuration never has")
+        if getattr(event, "tag", None) is not None:
+            raise yaml.YAMLError(f"it has a tag ({event.tag}), which a run's configuration never has")
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} deep")
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value if key.tag == "tag:yaml.org,2002:str" else None for key, _ in node.value]
+        for (key, _), text in zip(node.value, keys, strict=True):
+            if text is None:
+                raise yaml.YAMLError(f"a key must be text,{key.start_mark}")
+            if keys.count(text) > 1:
+                raise yaml.YAMLError(f"it has the key '{text}' twice,{key.start_mark}")
+        return super().construct_mapping(node, deep=deep)
+
+
+# A date stays the text that it is.
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def load(path: Path) -> dict[str, Any]:
