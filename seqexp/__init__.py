@@ -46,16 +46,17 @@ def train(*overrides: str, quiet: bool = True) -> Run:
     return Run(outcome.directory)
 
 
-def load_run(path: str | Path, checkpoint: str = "best") -> Run:
-    """Open a run directory. Nothing in it is executed.
+def load_run(run: str | Path, checkpoint: str = "best", outputs: str | Path = "outputs") -> Run:
+    """Open a run. Nothing in its directory is executed.
 
     Args:
-        path: The directory.
+        run: Its directory, a unique part of its name from the start, or `latest`.
         checkpoint: Whose weights: best, last, or the path of a checkpoint.
+        outputs: Where runs are looked for by name.
 
     Raises:
-        seqexp.errors.RunError: If there is no run.
+        seqexp.errors.RunError: If there is no such run, or several.
     """
     from seqexp.run.loaded import load_run as load
 
-    return load(path, checkpoint)
+    return load(run, checkpoint, outputs)

@@ -56,3 +56,12 @@ def finished(tiny: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> P
 
     outputs = tmp_path_factory.mktemp("finished")
     return train(compose([*tiny, f"outputs={outputs}", "tracking=quiet"]), ["pytest"]).directory.path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data sets in a folder beside the repository, or where SEQEXP_SHARED_DATA says."""
+    folder = Path(os.environ.get("SEQEXP_SHARED_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"there are no shared data sets in {folder}; SEQEXP_SHARED_DATA names their folder")
+    return folder

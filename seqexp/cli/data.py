@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = Parser("data", "Describe a data set as an experiment would see it, without training.", EXAMPLES)
     parser.add_argument("action", choices=("describe",), help="what to do")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="as for seqexp train")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="as for seqexp train")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     rest = list(arguments)
     as_json = take_flag(rest, "--json")

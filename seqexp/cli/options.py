@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         words = [w for w in sys.argv[1:] if w.startswith("--") and w.split("=")[0] in message]
         if words:
             near = difflib.get_close_matches(words[0], [o for a in self._actions for o in a.option_strings], n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"; did you mean {near[0]}?" if near and near[0] != words[0].split("=")[0] else ""
         raise ConfigError(f"{message}{hint}\n{self.format_usage().strip()}  (--help says more)")
 
     def add_outputs(self) -> None:
@@ -63,6 +63,3 @@ def groups_help() -> str:
     from seqexp.config.folder import groups
 
     return "".join(f"  {name:<12}{', '.join(options)}\n" for name, options in groups().items())
-
-
-Namespace = Any

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = Parser("resume", "Go on with a run from where it stands.", EXAMPLES)
     parser.add_argument("run", metavar="RUN", help="its directory, a unique part of its name, or latest")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="what is to change")
+    parser.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="what is to change")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each event on standard output")
     parser.add_outputs()
     options = parser.parse_args(list(arguments))

@@ -55,6 +55,10 @@ def main(arguments: Sequence[str]) -> int:
     from seqexp.config.compose import compose
 
     config_dir = take_option(rest, "--config-dir", "-cd")
+    if flags := [a for a in rest if a.startswith("-")]:
+        from seqexp.errors import ConfigError
+
+        raise ConfigError(f"there is no flag {flags[0]}; `seqexp train --help` lists them")
     return _train(compose(rest, config_dir), ["seqexp", "train", *arguments])
 
 
@@ -96,7 +100,7 @@ def _sweep(arguments: list[str], typed: Sequence[str]) -> int:
 
     config_dir = _peek(arguments)
     overrides = [a for a in arguments if not a.startswith("-") and a != config_dir]
-    jobs = sweep_jobs(overrides)
+    jobs = sweep_jobs(overrides, config_dir)
     composed: list[Composed] = []
     problems: dict[str, None] = {}
     for job in jobs:

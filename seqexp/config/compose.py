@@ -41,9 +41,7 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> Composed
     Raises:
         ConfigError: With everything that is wrong at once.
     """
-    roots = [CONF, *([Path(config_dir).resolve()] if config_dir else [])]
-    if not roots[-1].is_dir():
-        raise ConfigError(f"--config-dir must be a folder, but '{config_dir}' is none")
+    roots = _roots(config_dir)
     problems: list[str] = []
     parsed = _parse(overrides, problems)
     groups = [o for o in parsed if _is_group(o, roots)]
@@ -157,23 +155,47 @@ def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> Non
             os.environ["HYDRA_FULL_ERROR"] = before
 
 
-def sweep_jobs(overrides: Sequence[str]) -> list[list[str]]:
+def sweep_jobs(overrides: Sequence[str], config_dir: str | None = None) -> list[list[str]]:
     """The overrides of each job of Hydra's Cartesian sweep, in its order.
+
+    Args:
+        overrides: As for `compose`; `model=lstm,gru`, `seed=range(1,4)` and `model=glob(*)` name several values.
+        config_dir: One more folder of YAML.
 
     Raises:
         ConfigError: If one cannot be read.
     """
     import itertools
 
+    from hydra.core.override_parser.types import Glob
+
+    def named(override: Override) -> Sequence[str]:
+        value = override.value()
+        if not isinstance(value, Glob):
+            return list(override.sweep_string_iterator())
+        folders = [root / override.key_or_group for root in _roots(config_dir)]
+        return value.filter(sorted({path.stem for folder in folders for path in folder.glob("*.yaml")}))
+
     problems: list[str] = []
-    parsed = _parse(overrides, problems, sweep=True)
+    choices: dict[str, list[str]] = {}  # by key: as in Hydra, the last word on a key holds
+    for override in _parse(overrides, problems, sweep=True):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            choices[key] = [str(override.input_line)]
+        elif override.is_discrete_sweep():
+            choices[key] = [f"{key}={value}" for value in named(override)]
+        else:
+            problems.append(f"'{override.input_line}' must name its values, as in {key}=1,2 or {key}=range(1,3)")
     if problems:
         raise ConfigError(problems)
-    choices = [
-        [f"{o.get_key_element()}={v}" for v in o.sweep_string_iterator()] if o.is_sweep_override() else [o.input_line]
-        for o in parsed
-    ]
-    return [[str(c) for c in job] for job in itertools.product(*choices)]
+    return [list(job) for job in itertools.product(*choices.values())]
+
+
+def _roots(config_dir: str | None) -> list[Path]:
+    roots = [CONF, *([Path(config_dir).resolve()] if config_dir else [])]
+    if not roots[-1].is_dir():
+        raise ConfigError(f"--config-dir must be a folder, but '{config_dir}' is none")
+    return roots
 
 
 def _parse(overrides: Sequence[str], problems: list[str], sweep: bool = False) -> list[Override]:
@@ -201,6 +223,7 @@ def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> 
     from hydra import initialize_config_dir
     from hydra.errors import HydraException, MissingConfigException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     search = [f"hydra.searchpath=[{','.join(f'file://{r}' for r in roots[1:])}]"] if roots[1:] else []
     chosen = {}
@@ -228,6 +251,9 @@ def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> 
         except (HydraException, OmegaConfBaseException) as error:
             problems.append(_first_line(error))
             return None
+        except (YAMLError, ValueError) as error:
+            problems.append(f"a file cannot be read: {' '.join(str(error).split())}")
+            return None
 
 
 def _assign(config: DictConfig, assignments: list[Override], problems: list[str]) -> None:
@@ -244,12 +270,13 @@ def _assign(config: DictConfig, assignments: list[Override], problems: list[str]
                 del (OmegaConf.select(config, parent) if parent else config)[last]
             else:
                 OmegaConf.update(config, key, override.value(), force_add=True)
-        except (OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
+        except (OmegaConfBaseException, KeyError, TypeError, ValueError, AttributeError) as error:
             problems.append(f"'{override.input_line}' cannot be applied: {_first_line(error)}  (command line)")
 
 
 def _is_group(override: Override, roots: Sequence[Path]) -> bool:
-    return override.is_hydra_override() or any((r / override.key_or_group).is_dir() for r in roots)
+    key = override.key_or_group
+    return override.is_hydra_override() or bool(key and any((r / key).is_dir() for r in roots))
 
 
 def _forced(override: str) -> str:
@@ -273,6 +300,12 @@ def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
         resolved = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "configuration"
+        if absent := re.search(r"Environment variable '(\w+)' not found", str(error)):
+            name = absent[1]
+            raise ConfigError(
+                f"{key} needs the environment variable {name}, which is not set; set it, or say "
+                f"${{oc.env:{name},default}}"
+            ) from None
         raise ConfigError(f"{key} cannot be resolved: {_first_line(error)}") from None
     values = {str(k): v for k, v in resolved.items() if k != "hydra"} if isinstance(resolved, dict) else {}
     return values, _with_secrets_unresolved(raw, values)
@@ -281,12 +314,18 @@ def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
 def _with_secrets_unresolved(raw: Any, resolved: Any) -> Any:
     if isinstance(resolved, dict) and isinstance(raw, dict):
         return {k: _with_secrets_unresolved(raw[k], v) for k, v in resolved.items()}
-    if isinstance(raw, str) and "${" not in (rest := _ENVIRONMENT.sub("", raw)) and rest != raw:
-        return raw
-    return resolved
+    if isinstance(resolved, list) and isinstance(raw, list):
+        return [_with_secrets_unresolved(a, b) for a, b in zip(raw, resolved, strict=True)]
+    return raw if isinstance(raw, str) and _names_environment(raw) else resolved
 
 
-_ENVIRONMENT = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)(?:,([^}]*))?\}")
+_ENVIRONMENT = re.compile(r"\$\{oc\.env:([A-Za-z_][A-Za-z0-9_]*)(?:,([^}$]*))?\}")
+
+
+def _names_environment(text: str) -> bool:
+    """Whether there is a `${oc.env:...}` in it, and nothing else that would be interpreted."""
+    rest = _ENVIRONMENT.sub("", text)
+    return rest != text and "${" not in rest
 
 
 def _with_environment(value: Any) -> Any:
@@ -295,14 +334,16 @@ def _with_environment(value: Any) -> Any:
         return {k: _with_environment(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_with_environment(v) for v in value]
-    return _ENVIRONMENT.sub(_variable, value) if isinstance(value, str) else value
+    return _looked_up(value) if isinstance(value, str) and _names_environment(value) else value
 
 
-def _variable(match: re.Match[str]) -> str:
-    found = os.environ.get(match[1], match[2])
-    if found is None:
-        raise ConfigError(f"the configuration needs the environment variable {match[1]}, which is not set")
-    return found
+def _looked_up(text: str) -> Any:
+    from omegaconf import OmegaConf
+
+    for name, default in _ENVIRONMENT.findall(text):
+        if name not in os.environ and not default:
+            raise ConfigError(f"the configuration needs the environment variable {name}, which is not set")
+    return OmegaConf.create({"value": text}).value
 
 
 def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
@@ -322,7 +363,8 @@ def _absolute(path: Any) -> Any:
 
 
 def _last_line(error: Exception) -> str:
-    return [line for line in str(error).splitlines() if line and "http" not in line][-1]
+    *before, last = [line for line in str(error).splitlines() if line and not line.startswith("See http")] or [""]
+    return f"at {before[-1][last.index('^') :][:1]!r}" if last.strip() == "^" and before else last
 
 
 def _first_line(error: Exception) -> str:

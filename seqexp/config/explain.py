@@ -38,7 +38,7 @@ def explain(error: ValidationError, said: Iterable[str]) -> list[str]:
         said: The keys given on the command line; a wrong value under one of them was said there.
     """
     keys = frozenset(said)
-    return [_line(detail, error, keys) for detail in error.errors(include_url=False)]
+    return [_line(detail, keys) for detail in error.errors(include_url=False)]
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -47,13 +47,16 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def _line(detail: ErrorDetails, error: ValidationError, said: frozenset[str]) -> str:
+def _line(detail: ErrorDetails, said: frozenset[str]) -> str:
     key = _key(detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
     value = show(detail["input"])
-    where = "command line" if any(key == s or key.startswith((f"{s}.", f"{s}[")) for s in said) else "configuration"
+    here = any(key == s or key.startswith((f"{s}.", f"{s}[")) or s.startswith(f"{key}.") for s in said)
+    where = "command line" if here else "configuration"
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'{_nearest_key(detail, error, key)}  ({where})"
+        return f"unknown key '{key}'{_nearest_key(detail['loc'], key)}  ({where})"
+    if kind == "union_tag_not_found":
+        return f"key '{key}.name' is missing  (configuration)"
     if kind == "missing":
         return f"key '{key}' is missing  (configuration)"
     if kind in ("literal_error", "union_tag_invalid"):
@@ -93,13 +96,19 @@ def _key(loc: tuple[int | str, ...]) -> str:
     return text
 
 
-def _nearest_key(detail: ErrorDetails, error: ValidationError, key: str) -> str:
+def _nearest_key(loc: tuple[int | str, ...], key: str) -> str:
+    """The nearest key of the same section, or a key of about this name in another, or nothing."""
     from seqexp.config.schema import Experiment
 
     schema = Experiment.model_json_schema()
-    known = list(_known_keys(schema, schema, "", detail["loc"]))
-    del error
-    return suggest(key, known)
+    known = list(_known_keys(schema, schema, "", loc))
+    section, _, name = key.rpartition(".")
+    siblings = {k.rpartition(".")[2]: k for k in known if k.rpartition(".")[0] == section}
+    others = {k.rpartition(".")[2]: k for k in reversed(known)}
+    for keys, cutoff in ((siblings, 0.62), (others, 0.75)):
+        for near in difflib.get_close_matches(name, keys, n=1, cutoff=cutoff):
+            return f"; did you mean '{keys[near]}'?"
+    return ""
 
 
 def _known_keys(schema: dict[str, Any], node: dict[str, Any], prefix: str, loc: tuple[int | str, ...]) -> Iterable[str]:

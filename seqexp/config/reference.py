@@ -104,6 +104,8 @@ def _rows(
 def _rule(node: Mapping[str, Any]) -> str:
     if "enum" in node:
         return ", ".join(map(str, node["enum"]))
+    if "const" in node:
+        return str(node["const"])
     if "anyOf" in node:
         return " or ".join(dict.fromkeys(_rule(n) for n in node["anyOf"]))
     kind = str(node.get("type", "any"))

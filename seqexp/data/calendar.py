@@ -19,9 +19,9 @@ Positions = Callable[[Any], NDArray[np.float64]]
 _CYCLES: dict[str, Positions] = {
     "minute_of_hour": lambda d: np.asarray(d.minute) / 60,
     "hour_of_day": lambda d: (np.asarray(d.hour) + np.asarray(d.minute) / 60) / 24,
-    "day_of_week": lambda d: np.asarray(d.dayofweek) / 7,
+    "day_of_week": lambda d: np.asarray(d.day_of_week) / 7,
     "day_of_month": lambda d: (np.asarray(d.day) - 1) / 31,
-    "day_of_year": lambda d: (np.asarray(d.dayofyear) - 1) / 366,
+    "day_of_year": lambda d: (np.asarray(d.day_of_year) - 1) / 366,
     "week_of_year": lambda d: (np.asarray(d.isocalendar().week, dtype=np.float64) - 1) / 53,
     "month": lambda d: (np.asarray(d.month) - 1) / 12,
 }
@@ -42,7 +42,7 @@ def calendar_features(times: NDArray[np.datetime64], names: Sequence[str]) -> ND
     columns: list[NDArray[np.float64]] = []
     for name in names:
         if name == "weekend":
-            columns.append((np.asarray(dates.dayofweek) >= 5).astype(np.float64))
+            columns.append((np.asarray(dates.day_of_week) >= 5).astype(np.float64))
             continue
         angle = 2 * np.pi * _CYCLES[name](dates)
         columns += [np.sin(angle), np.cos(angle)]

@@ -129,6 +129,8 @@ def _fill_gaps(rows: Rows, policy: Cleaning, frequency: str | None) -> None:
         return
     import pandas as pd
 
+    if _all_steps_are(frequency, rows.times):
+        return
     stamps = pd.DatetimeIndex(rows.times)
     grid = pd.date_range(stamps[0], stamps[-1], freq=frequency)
     if len(grid) == len(stamps) and (grid == stamps).all():
@@ -152,6 +154,17 @@ def _fill_gaps(rows: Rows, policy: Cleaning, frequency: str | None) -> None:
         rows.values = _filled(frame.to_numpy(), policy.gaps)
         rows.times, rows.order = grid.to_numpy(dtype="datetime64[ns]"), None
     rows.notes.append(f"{rows.name}: {text}; {policy.gaps}")
+
+
+def _all_steps_are(frequency: str, times: Times) -> bool:
+    """Whether each step is of a frequency that is always as long: told without laying out its grid."""
+    import pandas as pd
+
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    if not isinstance(offset, pd.tseries.offsets.Tick | pd.tseries.offsets.Day):
+        return False
+    first = pd.Timestamp(times[0])
+    return bool((np.diff(times) == (first + offset - first).to_numpy()).all())
 
 
 def _filled(values: Floats, how: str) -> Floats:

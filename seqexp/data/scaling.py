@@ -56,8 +56,9 @@ def _fit_one(block: NDArray[np.floating[Any]], measure: Measure, centered: bool)
     columns = block.shape[1]
     center, scale = np.zeros(columns), np.ones(columns)
     for m in range(columns):
-        values = block[:, m]
-        values = values[np.isfinite(values)].astype(np.float64)
+        column = block[:, m]
+        finite = np.isfinite(column)
+        values: Floats = (column if finite.all() else column[finite]).astype(np.float64, copy=False)
         if len(values):
             center[m], scale[m] = measure(values, centered)
             # A column that never changes carries nothing; dividing by rounding noise would make it loud.
@@ -70,8 +71,9 @@ Measure = Callable[[Floats, bool], tuple[float, float]]
 
 
 def _standard(values: Floats, centered: bool) -> tuple[float, float]:
-    center = float(values.mean()) if centered else 0.0
-    return center, float(np.sqrt(((values - center) ** 2).mean()))
+    if centered:
+        return float(values.mean()), float(values.std())
+    return 0.0, float(np.sqrt(np.square(values).mean()))
 
 
 def _robust(values: Floats, centered: bool) -> tuple[float, float]:

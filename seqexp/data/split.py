@@ -65,6 +65,7 @@ def split_panel(panel: Panel, split: Split) -> Borders:
         if not (last > first).any():
             raise DataError(
                 f"data.split leaves no row for {name}: {describe_sizes(borders)}; make the other parts smaller"
+                + (", or move its dates" if any(dates) else "")
             )
     return borders
 
@@ -90,9 +91,8 @@ def _by_timeline(panel: Panel, split: Split, end: Ints) -> tuple[Ints, Ints, Int
     timeline = np.unique(inside)
     one = np.array([0]), np.array([len(timeline)])
     edges = [int(edge[0]) for edge in _by_rows(split, *one)]
-    valid, test = (_rows_before(panel, timeline[min(e, len(timeline) - 1)]) for e in edges[:2])
-    stop = end if edges[2] >= len(timeline) else np.minimum(_rows_before(panel, timeline[edges[2]]), end)
-    return valid, test, stop
+    valid, test, stop = (_rows_before(panel, timeline[e]) if e < len(timeline) else end for e in edges)
+    return valid, test, np.minimum(stop, end)
 
 
 def _steps(size: float, length: Ints) -> Ints:

@@ -18,16 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqexp.config.schema.data import DataConfig, Scaling, StocksData
-from seqexp.config.schema.task import Forecasting
+from seqexp.config.schema.data import Scaling
 from seqexp.data.panel import Floats, Ints, Panel, series_of
 from seqexp.data.scaling import Scale, fit
-from seqexp.data.split import Borders
-from seqexp.errors import ConfigError, DataError
+from seqexp.errors import DataError
 
 _SAMPLED_STEPS = 16
 """Steps of the horizon from which the scale is fitted; more say nothing new."""
-TRADING_DAYS = 252
+_SAMPLED_DIFFERENCES = 2_000_000
+"""The same for the differences of a series: beyond so many, they are taken from rows at equal distances."""
 
 
 class LevelTarget:
@@ -63,13 +62,14 @@ class LevelTarget:
         return fit(blocks, how, scaling.scope, centered=self.anchor == "none")
 
     def differences(self, a: int, b: int) -> Floats:
-        """U minus its anchor over the rows a to b, at up to 16 steps of the horizon."""
+        """U minus its anchor over the rows a to b, at up to 16 steps of the horizon; of very many, some millions."""
         steps = torch.from_numpy(
             np.unique(np.linspace(1, self.horizon, min(self.horizon, _SAMPLED_STEPS), dtype=np.int64))
         )
         backs = self._anchor_steps(steps) if self.anchor == "season" else torch.zeros_like(steps)
         lags = dict.fromkeys((steps - backs).tolist())
-        pieces = [self.u[a + lag : b] - self.u[a : b - lag] for lag in lags if b - a > lag]
+        every = max(1, (b - a) * len(lags) // _SAMPLED_DIFFERENCES)
+        pieces = [self.u[a + lag : b : every] - self.u[a : b - lag : every] for lag in lags if b - a > lag]
         return np.concatenate(pieces) if pieces else np.zeros((0, self.u.shape[1]))
 
     # In tensors, in units of the scale.
@@ -80,7 +80,7 @@ class LevelTarget:
         center, scale = self.scale.of(np.arange(len(self.panel.names)))
         for s, (a, b) in enumerate(zip(self.panel.offsets[:-1], self.panel.offsets[1:], strict=True)):
             origin = center[s] if self.anchor == "none" else self.u[a]
-            level[a:b] = (self.u[a:b] - origin) / scale[s]
+            np.divide(self.u[a:b] - origin, scale[s], out=level[a:b], casting="same_kind")
         return torch.from_numpy(level)
 
     def inputs(self, past: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ class ReturnTarget(LevelTarget):
 
     def series(self) -> Floats:
         """The return of one step at every row (R, C)."""
-        return _steps(self.u, self.panel)
+        return changes(self.u, self.panel)
 
     def to_user(self, z: Floats, origins: Ints) -> Floats:
         """Learned values as returns."""
@@ -202,102 +202,6 @@ class DirectionTarget(ReturnTarget):
         return z
 
 
-class VolatilityTarget(LevelTarget):
-    """Realised volatility over the days up to each step: sqrt(252 / k * sum of the squared log returns), in percent.
-
-    u is the absolute daily log return; the anchor is the realised volatility of the last month. What is learned is
-    the volatility itself, not its logarithm: a single day's return of nothing has none.
-    """
-
-    positive = True
-
-    def __init__(self, panel: Panel, *, horizon: int, anchor: str, logarithm: bool) -> None:
-        super().__init__(panel, horizon=horizon, anchor=anchor, logarithm=True)
-        del logarithm
-        self.logarithm = False
-        self.returns = _steps(self.u, panel)
-        """(R, 1): log returns with their sign."""
-        self.u = np.abs(self.returns)
-        self.base = _trailing(self.u, panel)
-        """(R, 1): root mean square of u over the last month."""
-
-    def differences(self, a: int, b: int) -> Floats:
-        """The daily returns of train: their root mean square is the scale."""
-        return self.u[a + 1 : b]
-
-    def inputs(self, past: Tensor) -> Tensor:
-        """Absolute returns as they are (N, T, 1)."""
-        return past
-
-    def goal(self, past: Tensor, ahead: Tensor) -> Tensor:
-        """Volatility up to each step minus that of the last month (N, h, 1), in scales."""
-        steps = torch.arange(1, self.horizon + 1, device=past.device, dtype=past.dtype).unsqueeze(-1)
-        month = past[:, -TRADING_MONTH:].square().mean(dim=1, keepdim=True).sqrt()
-        return (ahead.square().cumsum(dim=1) / steps).sqrt() - month
-
-    def level(self) -> Tensor:
-        """U in scales (R, 1)."""
-        _, scale = self.scale.of(series_of(self.panel.offsets, np.arange(len(self.u))))
-        return torch.from_numpy((self.u / scale).astype(np.float32))
-
-    def series(self) -> Floats:
-        """The volatility of each day alone (R, 1)."""
-        result: Floats = _PERCENT * self.u
-        return result
-
-    def truth(self, origins: Ints) -> Floats:
-        """What came (N, h, 1)."""
-        result: Floats = _PERCENT * self._realised(origins)
-        return result
-
-    def reference(self, origins: Ints) -> Floats:
-        """The last month's (N, 1, 1)."""
-        result: Floats = _PERCENT * self.base[origins][:, None]
-        return result
-
-    def learned(self, origins: Ints) -> Floats:
-        """What came, as learned values z (N, h, 1)."""
-        return self.from_u(self._realised(origins), origins)
-
-    def to_user(self, z: Floats, origins: Ints) -> Floats:
-        """Learned values as volatility; never less than a hundredth of the usual."""
-        base, scale = self._base(origins)
-        if z.ndim == 4:
-            base, scale = base[..., None], scale[..., None]
-        result: Floats = _PERCENT * np.maximum(base + z * scale, 0.01 * scale)
-        return result
-
-    def _base(self, origins: Ints) -> tuple[Floats, Floats]:
-        _, scale = self.scale.of(series_of(self.panel.offsets, origins))
-        return self.base[origins][:, None], scale[:, None]
-
-    def _realised(self, origins: Ints) -> Floats:
-        squares = self.u[self._ahead(origins)] ** 2
-        result: Floats = np.sqrt(np.cumsum(squares, axis=1) / np.arange(1, self.horizon + 1)[:, None])
-        return result
-
-
-TRADING_MONTH = 22
-_PERCENT = 100 * np.sqrt(TRADING_DAYS)
-
-
-def _steps(u: Floats, panel: Panel) -> Floats:
-    """u_t - u_{t-1} within each series; 0 in its first row."""
-    steps = np.zeros_like(u)
-    steps[1:] = u[1:] - u[:-1]
-    steps[panel.offsets[:-1]] = 0.0
-    return steps
-
-
-def _trailing(u: Floats, panel: Panel) -> Floats:
-    """Root mean square of u over a trading month, or over what there is of it, within each series."""
-    total = np.concatenate((np.zeros((1, u.shape[1])), np.cumsum(np.nan_to_num(u) ** 2, axis=0)))
-    rows = np.arange(len(u))
-    start = np.maximum(rows + 1 - TRADING_MONTH, panel.offsets[series_of(panel.offsets, rows)])
-    result: Floats = np.sqrt((total[rows + 1] - total[start]) / (rows + 1 - start)[:, None])
-    return result
-
-
 def _require_positive(panel: Panel) -> None:
     low = np.where(np.isfinite(panel.target), panel.target, np.inf).min(axis=1)
     if (low <= 0).any():
@@ -309,68 +213,9 @@ def _require_positive(panel: Panel) -> None:
         )
 
 
-def build_target(panel: Panel, data: DataConfig, task: Forecasting, borders: Borders) -> LevelTarget:
-    """The target an experiment asks for, with its scale fitted on train.
-
-    Raises:
-        ConfigError: If the anchor does not go with the target, or the window is shorter than the season.
-        DataError: If a logarithm is asked of values that have none.
-    """
-    kind = data.target if isinstance(data, StocksData) else "level"
-    anchor: str = task.anchor
-    if isinstance(data, StocksData):
-        anchor = "last" if anchor == "auto" else anchor
-        if kind != "close" and anchor != "last":
-            raise ConfigError(f"task.anchor must be auto or last with data.target={kind}, but is '{anchor}'")
-    elif anchor == "auto":
-        anchor = _better_anchor(panel, borders, data)
-    if anchor == "season" and not 1 < panel.season <= data.window:
-        raise ConfigError(
-            f"task.anchor=season needs a season of more than one step that fits into the window, but data.season is "
-            f"{panel.season} and data.window {data.window}; give data.season, or a longer data.window"
-        )
-    if kind == "volatility" and data.window < TRADING_MONTH:
-        raise ConfigError(
-            f"data.window must be at least {TRADING_MONTH} with data.target=volatility, whose anchor is the last "
-            f"month's, but is {data.window}"
-        )
-    target = make_target(panel, data, anchor)
-    target.scale = target.fitted(list(zip(*borders.rows("train"), strict=True)), data.scaling)
-    return target
-
-
-def make_target(panel: Panel, data: DataConfig, anchor: str) -> LevelTarget:
-    """The target with a known anchor, its scale not yet fitted.
-
-    Raises:
-        DataError: If a logarithm is asked of values that have none.
-    """
-    kind = data.target if isinstance(data, StocksData) else "level"
-    logarithm = data.scaling.target == "log" or (isinstance(data, StocksData) and anchor == "last")
-    return _KINDS[kind](panel, horizon=data.horizon, anchor=anchor, logarithm=logarithm)
-
-
-_KINDS: dict[str, type[LevelTarget]] = {
-    "level": LevelTarget,
-    "close": LevelTarget,
-    "return": ReturnTarget,
-    "direction": DirectionTarget,
-    "volatility": VolatilityTarget,
-}
-
-
-def _better_anchor(panel: Panel, borders: Borders, data: DataConfig) -> str:
-    """Whether "as last season" or "as now" is nearer to what came, over the horizon, on train."""
-    if not 1 < panel.season <= data.window:
-        return "last"
-    errors = {}
-    for anchor in ("last", "season"):
-        trial = LevelTarget(panel, horizon=data.horizon, anchor=anchor, logarithm=False)
-        ranges = zip(*borders.rows("train"), strict=True)
-        sizes = [np.abs(trial.differences(a, b)).mean(axis=0) for a, b in ranges if b - a > panel.season + data.horizon]
-        errors[anchor] = np.array(sizes)
-    if not len(errors["last"]):
-        return "last"
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = errors["season"] / errors["last"]  # (S, C): each series has one voice, whatever its size
-    return "season" if np.nanmedian(ratio) < 1 else "last"
+def changes(u: Floats, panel: Panel) -> Floats:
+    """u_t - u_{t-1} within each series; 0 in its first row."""
+    steps = np.zeros_like(u)
+    steps[1:] = u[1:] - u[:-1]
+    steps[panel.offsets[:-1]] = 0.0
+    return steps

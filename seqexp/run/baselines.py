@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from seqexp.data.panel import Floats, Ints
-from seqexp.data.target import LevelTarget, VolatilityTarget
+from seqexp.data.target import LevelTarget
+from seqexp.data.volatility import VolatilityTarget
 from seqexp.models.baselines import volatility
 from seqexp.models.baselines.history import History, Method, drift, naive, seasonal_naive
 from seqexp.models.baselines.ridge import logistic, ridge

@@ -15,14 +15,14 @@ import torch
 
 from seqexp.config.compose import from_run
 from seqexp.config.schema import Experiment
-from seqexp.errors import CheckpointError, ConfigError, RunError
+from seqexp.errors import CheckpointError, ConfigError
 from seqexp.run import new_data
 from seqexp.run.device import prepare
 from seqexp.run.problem import Problem, build_problem, trained_model
 from seqexp.run.results import Record, baseline_records, model_record
 from seqexp.run.train import check_data
 from seqexp.store import checkpoint, metric_log
-from seqexp.store.run_directory import RunDirectory
+from seqexp.store.run_directory import RunDirectory, find
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,17 +149,15 @@ class Run:
             return new_data.predict(self.experiment, self.model, self.checkpoint, Path(source), self._say)
 
 
-def load_run(path: str | Path, checkpoint: str = "best") -> Run:
-    """Open a run directory.
+def load_run(run: str | Path, checkpoint: str = "best", outputs: str | Path = "outputs") -> Run:
+    """Open a run.
 
     Args:
-        path: The directory.
+        run: Its directory, a unique part of its name from the start, or `latest`.
         checkpoint: best, last, or the path of a checkpoint.
+        outputs: Where runs are looked for by name.
 
     Raises:
-        RunError: If there is no run.
+        RunError: If there is no such run, or several.
     """
-    directory = RunDirectory(Path(path))
-    if not directory.exists():
-        raise RunError(f"{path} is no run directory: it has no config.yaml")
-    return Run(directory, checkpoint)
+    return Run(find(Path(outputs), str(run)), checkpoint)

@@ -12,10 +12,11 @@ from torch import nn
 
 from seqexp.config.schema import Experiment
 from seqexp.config.schema.data import StocksData
+from seqexp.data.build_target import make_target
 from seqexp.data.panel import Panel
 from seqexp.data.scaling import Scale, fit
 from seqexp.data.sources import stocks, table
-from seqexp.data.target import LevelTarget, make_target
+from seqexp.data.target import LevelTarget
 from seqexp.data.windows import WindowSource, scaled_covariates
 from seqexp.errors import DataError
 from seqexp.run.predictions import frame

@@ -64,13 +64,15 @@ def kept(
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as file:
         writer = None
-        for origins, forecast in forecasts:
-            rows = frame(task.target.panel, origins, forecast, task.predictor.levels, binary=task.target.binary)
-            truth: Floats = task.target.truth(origins)
-            rows.insert(list(rows.columns).index("step") + 1, "actual", truth.ravel())
-            block = pa.Table.from_pandas(rows, preserve_index=False)
-            writer = writer or pq.ParquetWriter(file, block.schema)
-            writer.write_table(block)
-            yield origins, forecast
-        if writer is not None:
-            writer.close()
+        try:
+            for origins, forecast in forecasts:
+                rows = frame(task.target.panel, origins, forecast, task.predictor.levels, binary=task.target.binary)
+                truth: Floats = task.target.truth(origins)
+                rows.insert(list(rows.columns).index("step") + 1, "actual", truth.ravel())
+                block = pa.Table.from_pandas(rows, preserve_index=False)
+                writer = writer or pq.ParquetWriter(file, block.schema)
+                writer.write_table(block)
+                yield origins, forecast
+        finally:
+            if writer is not None:
+                writer.close()  # left open it would complain, some time later, that the file is closed

@@ -13,11 +13,12 @@ from torch import nn
 
 from seqexp.config.schema import Experiment
 from seqexp.config.schema.data import StocksData
+from seqexp.data.build_target import build_target
 from seqexp.data.panel import Panel
 from seqexp.data.sources import stocks, table
 from seqexp.data.spec import Continuous, Horizon, SequenceSpec
 from seqexp.data.split import SPLITS, Borders, describe_sizes, split_panel
-from seqexp.data.target import LevelTarget, build_target
+from seqexp.data.target import LevelTarget
 from seqexp.data.windows import TrainingOrder, Windows, WindowSource, origins_of, scaled_covariates
 from seqexp.errors import DataError
 from seqexp.models.forecaster import Forecaster
@@ -136,9 +137,10 @@ def split_origins(experiment: Experiment, panel: Panel, borders: Borders, split:
         stride=data.stride if split == "train" else 1,
     )
     if not len(origins):
+        lags = f", task.lags of up to {max(experiment.task.lags)}" if experiment.task.lags else ""
         raise DataError(
-            f"{split} has no whole window: data.window={data.window} and data.horizon={data.horizon} do not fit into "
-            f"{describe_sizes(borders)}; make them smaller, or the split's part larger"
+            f"{split} has no whole window: data.window={data.window}{lags} and data.horizon={data.horizon} do not "
+            f"fit into {describe_sizes(borders)}; make them smaller, or the split's part larger"
         )
     return origins
 

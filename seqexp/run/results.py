@@ -33,6 +33,8 @@ SHOWN = {
     "log_loss": "log loss", "brier": "Brier", "mcc": "MCC",
 }  # fmt: skip
 """The metrics of the table on the screen, in order; all are in metrics.jsonl."""
+LEVEL = 0.0005
+"""What differs by less, as a share, is 0.0 % when written, and no difference."""
 HIGHER_IS_BETTER = ("directional_accuracy", "accuracy", "balanced_accuracy", "auc", "mcc")
 
 
@@ -104,18 +106,19 @@ def render(records: Sequence[Record], console: Console) -> None:
         style = "bold" if record["model"] else ""
         cells = [Text(number(record.get(c)), style="green" if record.get(c) == best[c] else "") for c in columns]
         table.add_row(Text(str(record["of"]), style=style), *cells)
+    narrow = console.width
+    console.width = max(narrow, 120)  # a narrow terminal wraps whole lines: numbers cut short would mislead
     console.print(table)
+    console.width = narrow
     console.print(Text(verdict(records, deciding)))
 
 
 def verdict(records: Sequence[Record], metrics: Sequence[str]) -> str:
     """Whether the network beats the best classical method, and by how much: a sentence for each metric."""
     sentences = [sentence for metric in metrics if (sentence := _sentence(records, metric))]
-    return (
-        " ".join([*sentences, "One seed is no proof."])
-        if sentences
-        else "There is no classical method to compare with."
-    )
+    if not sentences:
+        return "There is no classical method to compare with."
+    return "\n".join([*sentences, "One seed is no proof."])
 
 
 def _sentence(records: Sequence[Record], metric: str) -> str | None:
@@ -126,13 +129,18 @@ def _sentence(records: Sequence[Record], metric: str) -> str | None:
         return None
     rival, name = others[0], SHOWN.get(metric, metric)
     mine, theirs = float(model[metric]), float(rival[metric])
-    if mine == theirs:
-        return f"{name}: {model['of']} and {rival['of']} are equal."
+    if abs(mine - theirs) <= LEVEL * abs(theirs):
+        return f"{name}: {model['of']} is level with {rival['of']}, the best classical method."
     ahead = mine > theirs if metric in HIGHER_IS_BETTER else mine < theirs
-    share = f"{abs(mine - theirs) / abs(theirs):.1%} " if theirs else ""
+    share = f"{_share(abs(mine - theirs) / abs(theirs))} " if theirs else ""
     end = "better than" if ahead else "WORSE than"
     wins = "" if ahead else ", which wins"
     return f"{name}: {model['of']} is {share}{end} {rival['of']}, the best classical method{wins}."
+
+
+def _share(of: float) -> str:
+    """3.4%; but 12 times, where per cent are no longer read."""
+    return f"{of:.1%}" if of < 2 else f"{of:.1f} times"
 
 
 def ranked(records: Sequence[Record], metric: str) -> list[Record]:
@@ -154,7 +162,7 @@ def number(value: float | None) -> str:
     if not _known(value):
         return "–"
     assert value is not None
-    return f"{value:,.1f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.1f}" if abs(value) >= 1_000 else f"{value:#.4g}".rstrip(".")
 
 
 def _known(value: float | None) -> bool:

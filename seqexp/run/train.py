@@ -30,7 +30,7 @@ from seqexp.train.loop import Plan, Surroundings, fit
 from seqexp.train.observer import Observer, Observers
 from seqexp.train.optim import Optimizer
 from seqexp.train.signals import Stopped, StopRequest, listening
-from seqexp.train.state import TrainState
+from seqexp.train.state import Progress, TrainState
 
 CHECKPOINT_VERSION = 1
 
@@ -73,11 +73,12 @@ def train(
     if directory is None:
         directory = directory_of(composed.experiment)
         composed = _as_extended(directory, composed)
-    if directory.exists() and directory.status()["state"] == "complete" and not changes:
+    longer = any(under(key, EXTENDS) for key in changes or ())
+    if directory.exists() and directory.status()["state"] == "complete" and not longer:
         return Outcome(directory, "complete", was_complete=True)
     begun = directory.exists()
     with directory.claimed(), listening() as stop:
-        if directory.status()["state"] == "complete" and not changes:  # finished while we waited
+        if directory.status()["state"] == "complete" and not longer:  # finished while we waited
             return Outcome(directory, "complete", was_complete=True)
         if changes or not directory.exists():
             directory.write_config(composed.values)
@@ -196,6 +197,7 @@ class _Training:
         position = 0
         if found:
             position = restore(state, found[1])
+            self.directory.update(**_standing(state.progress))  # a kill may have come between checkpoint and status
         plan = plan_of(problem)
         _check_monitor(self.experiment, problem)
         self._announce(problem, state, resumed=found is not None)
@@ -218,7 +220,7 @@ class _Training:
             finished = fit(state, plan, around)
             self.stop.waits = False
             self.console.end()
-            if not finished:
+            if not finished or self.stop():  # the signal may have come in the last validation
                 self.console.say(f"stopped by signal {self.stop.signal}; saved at step {state.progress.step}")
                 return False
             self._test(problem, state, log)
@@ -235,9 +237,7 @@ class _Training:
         folder, mode = self.directory.checkpoints, self.experiment.trainer.mode
         checkpoint.save(folder, progress.step, payload, progress.score)
         checkpoint.prune(folder, keep_last=kept.keep_last, keep_best=kept.keep_best, mode=mode)
-        self.directory.update(
-            epoch=progress.epoch, step=progress.step, best=progress.best, best_epoch=progress.best_epoch
-        )
+        self.directory.update(**_standing(progress))
 
     def _test(self, problem: Problem, state: TrainState, log: MetricLog) -> None:
         """Score the best weights and the baselines on test, and add their lines to the log."""
@@ -356,6 +356,13 @@ def _check_monitor(experiment: Experiment, problem: Problem) -> None:
             f"trainer.monitor must be one of {', '.join(known)}, but is '{experiment.trainer.monitor}'"
             f"{suggest(experiment.trainer.monitor, known)}"
         )
+
+
+def _standing(progress: Progress) -> dict[str, Any]:
+    """How far it is, for the status."""
+    return {
+        "epoch": progress.epoch, "step": progress.step, "best": progress.best, "best_epoch": progress.best_epoch,
+    }  # fmt: skip
 
 
 def _summary(experiment: Experiment) -> dict[str, Any]:

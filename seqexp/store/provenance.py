@@ -20,6 +20,7 @@ PACKAGES = (
     "hydra-core",
     "omegaconf",
     "pydantic",
+    "scipy",
     "scikit-learn",
     "statsmodels",
     "arch",

@@ -27,7 +27,6 @@ from seqexp.store.atomic import cannot_write, sweep_temporaries, write_bytes, wr
 
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
-STATES = ("pending", "running", "complete", "failed", "interrupted")
 
 
 class RunDirectory:
@@ -76,7 +75,7 @@ class RunDirectory:
         Raises:
             RunError: If the file is damaged.
         """
-        return read_json(self.status_file) if self.status_file.exists() else {"state": "pending"}
+        return {"state": "pending", **(read_json(self.status_file) if self.status_file.exists() else {})}
 
     def update(self, **fields: Any) -> None:
         """Change some fields of the status, atomically. Only the holder of the claim may.

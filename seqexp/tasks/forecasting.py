@@ -29,6 +29,7 @@ from seqexp.tasks.metrics import (
     Scales,
     direction_metrics,
     seasonal_scales,
+    variances,
 )
 
 MOST_RESIDUALS = 20_000
@@ -184,11 +185,7 @@ class ForecastingTask:
         stop, _ = self.borders.rows(split)
         target = self.target.series()
         absolute, square = seasonal_scales(target, self.borders.start, stop, self.target.panel.season)
-        variance = np.full_like(absolute, np.nan)
-        for s, (a, b) in enumerate(zip(*self.borders.rows("train"), strict=True)):
-            if b > a:  # a series may begin after train
-                variance[s] = target[a:b].var(axis=0)
-        return Scales(absolute, square, np.where(variance > 0, variance, np.nan))
+        return Scales(absolute, square, variances(target, *self.borders.rows("train")))
 
 
 class DirectionScores:

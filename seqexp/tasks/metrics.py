@@ -18,6 +18,7 @@ FORECAST_METRICS = (
     "mae", "rmse", "smape", "mase", "rmsse", "mse_scaled", "directional_accuracy", "crps", "wql",
     "coverage_80", "width_80", "coverage_95", "width_95", "qlike",
 )  # fmt: skip
+_ROWS_AT_A_TIME = 1_000_000
 DIRECTION_METRICS = ("accuracy", "balanced_accuracy", "mcc", "auc", "log_loss", "brier", "rises")
 
 
@@ -56,12 +57,28 @@ def seasonal_scales(target: Floats, starts: Ints, stops: Ints, season: int) -> t
         (S, C) each; NaN where a series never changed, or is not longer than m.
     """
     shape = (len(starts), target.shape[1])
-    absolute, square = np.full(shape, np.nan), np.full(shape, np.nan)
+    absolute, square = np.zeros(shape), np.zeros(shape)
     for s, (a, b) in enumerate(zip(starts, stops, strict=True)):
-        if b - a > season:
-            change = target[a + season : b] - target[a : b - season]
-            absolute[s], square[s] = np.abs(change).mean(axis=0), (change**2).mean(axis=0)
+        for first in range(a + season, b, _ROWS_AT_A_TIME):
+            rows = slice(first, min(first + _ROWS_AT_A_TIME, b))
+            change = np.abs(target[rows] - target[first - season : rows.stop - season])
+            absolute[s] += change.sum(axis=0)
+            square[s] += (change**2).sum(axis=0)
+        absolute[s] /= max(b - a - season, 1)
+        square[s] /= max(b - a - season, 1)
     return np.where(absolute > 0, absolute, np.nan), np.where(square > 0, square, np.nan)
+
+
+def variances(target: Floats, starts: Ints, stops: Ints) -> Floats:
+    """The variance of some rows of each series (S, C); NaN where a series has none of them, or never changed."""
+    variance = np.zeros((len(starts), target.shape[1]))
+    for s, (a, b) in enumerate(zip(starts, stops, strict=True)):
+        if b > a:
+            mean = target[a:b].mean(axis=0)
+            for first in range(a, b, _ROWS_AT_A_TIME):
+                deviation = target[first : min(first + _ROWS_AT_A_TIME, b)] - mean
+                variance[s] += (deviation**2).sum(axis=0) / (b - a)
+    return np.where(variance > 0, variance, np.nan)
 
 
 class ForecastScores:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +34,8 @@ class Warm:
         )  # fmt: skip
 
     def start(
-        self, args: Sequence[str], cwd: Path, *, faults: Sequence[Mapping[str, Any]], record: bool, limit: int | None,
-        stdin: bytes, env: Mapping[str, str],
+        self, args: Sequence[str], cwd: Path, *, faults: Sequence[Mapping[str, Any]], record: bool, again: bool,
+        limit: int | None, stdin: bytes, env: Mapping[str, str],
     ) -> Started:  # fmt: skip
         """Begin a command."""
         self._count += 1
@@ -43,9 +44,13 @@ class Warm:
         (files / "stdin").write_bytes(stdin)
         job = {
             "args": list(args), "cwd": str(cwd), "files": str(files), "env": dict(env), "limit": limit,
-            "faults": list(faults), "record": record,
+            "faults": list(faults), "record": record, "again": again,
         }  # fmt: skip
         return Started(self, self.ask(job)["pid"], files)
+
+    def cli(self, folder: Path) -> Cli:
+        """The command line in a folder."""
+        return Cli(self, folder)
 
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """One line there, one line back."""
@@ -59,8 +64,10 @@ class Warm:
     def close(self) -> None:
         """End it."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(30)
+        self._process.stdout.close()
 
 
 class Started:
@@ -73,6 +80,10 @@ class Started:
         """What it wrote to stderr so far."""
         path = self._files / "stderr"
         return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def stopped(self) -> None:
+        """Wait until it stands still, by a fault that is a SIGSTOP."""
+        assert self._warm.ask({"wait": self.pid})["code"] is None
 
     def wait(self) -> Ended:
         """Wait for its end."""
@@ -88,17 +99,23 @@ class Cli:
     def __init__(self, warm: Warm, cwd: Path) -> None:
         self._warm, self.cwd = warm, cwd
 
+    def at(self, name: str) -> Cli:
+        """The same in a new folder below."""
+        folder = self.cwd / name
+        folder.mkdir()
+        return Cli(self._warm, folder)
+
     def __call__(self, *args: str, **options: Any) -> Ended:
         """Run a command to its end. Options as for `start`."""
         return self.start(*args, **options).wait()
 
     def start(
         self, *args: str, cwd: Path | None = None, faults: Sequence[Mapping[str, Any]] = (), record: bool = False,
-        limit: int | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None,
+        again: bool = False, limit: int | None = None, stdin: bytes = b"", env: Mapping[str, str] | None = None,
     ) -> Started:  # fmt: skip
         """Begin a command, with faults as `warm.py` has them."""
         return self._warm.start(
-            args, cwd or self.cwd, faults=faults, record=record, limit=limit, stdin=stdin, env=env or {}
+            args, cwd or self.cwd, faults=faults, record=record, again=again, limit=limit, stdin=stdin, env=env or {}
         )
 
 
@@ -114,3 +131,11 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
 @pytest.fixture
 def cli(warm: Warm, tmp_path: Path) -> Cli:
     return Cli(warm, tmp_path)
+
+
+@pytest.fixture
+def copy(finished: Path, cli: Cli) -> Path:
+    """A copy of the finished run, in the test's own folder."""
+    path = cli.cwd / "outputs" / "stocks" / finished.name
+    shutil.copytree(finished, path)
+    return path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -68,9 +68,13 @@ Date = Annotated[str, AfterValidator(_iso_date)]
 Name = Annotated[str, AfterValidator(_name)]
 Size = Annotated[float, AfterValidator(_size)]
 """A share of the timeline (0 < x < 1) or a whole number of steps (x >= 1)."""
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | list[str] | None)]
 """Some names; one may be given without brackets, null is none."""
-Sizes = Annotated[tuple[PositiveInt, ...], BeforeValidator(_sizes), Field(min_length=1)]
+Sizes = Annotated[
+    tuple[PositiveInt, ...],
+    BeforeValidator(_sizes, json_schema_input_type=PositiveInt | list[PositiveInt]),
+    Field(min_length=1),
+]
 """Some sizes; one may be given without brackets."""
-Season = Annotated[int, BeforeValidator(_season)]
+Season = Annotated[int, BeforeValidator(_season, json_schema_input_type=Literal["auto"] | PositiveInt)]
 """Steps in one season; 0 stands for 'auto', taken from the data's frequency."""

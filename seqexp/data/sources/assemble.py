@@ -10,7 +10,7 @@ import numpy as np
 from seqexp.config.schema.data import StocksData, TableData
 from seqexp.data.cleaning import Rows, clean
 from seqexp.data.panel import Ints, Times
-from seqexp.data.sources.times import future_times
+from seqexp.data.sources.frequency import future_times
 from seqexp.errors import DataError
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -137,6 +137,7 @@ def _read_csv(path: Path, dialect: Dialect, *, named: bool, shrink: Shrink | Non
         "decimal": dialect.decimal,
         "header": 0 if named else None,
         "skipinitialspace": True,
+        "na_values": [*EMPTY, *map(str.upper, EMPTY)],  # else one "?" would make text of a column of numbers
         "index_col": False,  # else a row with one cell too many would shift all names
         "low_memory": False,
         "chunksize": max(_PIECE_CELLS // max(len(dialect.first_row), 1), 1_000),
@@ -179,13 +180,27 @@ def _joined(pieces: Iterable[pd.DataFrame], shrink: Shrink | None) -> pd.DataFra
     """One frame of all pieces, put together column by column, so that little is held twice."""
     import pandas as pd
 
-    kept: dict[str, list[pd.Series[float]]] = {}
+    kept: dict[str, list[Any]] = {}
     for piece in pieces:
         small = piece if shrink is None else shrink(piece)
         for name, column in small.items():
-            kept.setdefault(str(name), []).append(column.copy())  # a view would keep the whole piece
-    columns = {name: pd.concat(kept.pop(name), ignore_index=True) for name in list(kept)}
+            _append(kept.setdefault(str(name), []), column)
+    columns = {}
+    for name in list(kept):
+        parts = [pd.Series(part, copy=False) for part in kept.pop(name)]
+        columns[name] = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     return pd.DataFrame(columns, copy=False)
+
+
+def _append(parts: list[Any], column: pd.Series[float]) -> None:
+    """Let numbers and dates grow in place, which needs no second copy; keep others until all are there."""
+    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufM"
+    if plain and parts and parts[-1].dtype == column.dtype:
+        rows = len(parts[-1])
+        parts[-1].resize(rows + len(column), refcheck=False)
+        parts[-1][rows:] = column
+    else:
+        parts.append(np.array(column) if plain else column.copy())  # a view would keep the whole piece
 
 
 def _with_names(frame: pd.DataFrame, *, named: bool) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from seqexp.data.cleaning import Rows
 from seqexp.data.panel import Panel
 from seqexp.data.sources.assemble import Ahead, Cleaned, clean_all
 from seqexp.data.sources.files import Table, expand, numbers, read_table
-from seqexp.data.sources.times import early_dates, find_frequency, find_time_column, parse_times, require, season_of
+from seqexp.data.sources.frequency import find_frequency, season_of
+from seqexp.data.sources.times import early_dates, find_time_column, parse_times, require
 from seqexp.errors import ConfigError, DataError
 
 PRICES = ("open", "high", "low", "close")
@@ -124,7 +125,7 @@ def _adjusted(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = values["adj_close"] / values["close"]
-    scaled = {c: values[c] * ratio for c in PRICES if c in values}
+        scaled = {c: values[c] * ratio for c in PRICES if c in values}
     return {**values, **scaled, "close": values["adj_close"]}
 
 

@@ -16,15 +16,8 @@ from seqexp.data.cleaning import Rows
 from seqexp.data.panel import Panel, Times
 from seqexp.data.sources.assemble import Ahead, Cleaned, clean_all
 from seqexp.data.sources.files import Table, expand, numbers, read_table
-from seqexp.data.sources.times import (
-    check_frequency,
-    early_dates,
-    find_frequency,
-    find_time_column,
-    parse_times,
-    require,
-    season_of,
-)
+from seqexp.data.sources.frequency import check_frequency, find_frequency, season_of
+from seqexp.data.sources.times import early_dates, find_time_column, parse_times, require
 from seqexp.errors import ConfigError, DataError
 
 SERIES_NAMES = (
@@ -139,9 +132,9 @@ def _layout(table: Table, config: TableData) -> str:
     ):
         return "long"
     first = frame.iloc[:, 0]
-    texts = not np.issubdtype(np.asarray(first).dtype, np.number)
-    if texts and first.is_unique and frame.shape[1] > 3 and find_time_column(table, config.time_column) is None:
-        return "rows"
+    if frame.shape[1] > 3 and find_time_column(table, config.time_column) is None:
+        texts = not np.issubdtype(np.asarray(first).dtype, np.number)
+        return "rows" if texts and first.is_unique else "wide"
     return "wide"
 
 

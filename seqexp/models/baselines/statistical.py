@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,10 +93,10 @@ def best_smoothing(train: Floats, season: int) -> Smoothing | None:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
     seasonal = season > 1 and len(train) >= 3 * season
-    forms = [(trend, phase) for trend in (None, "add") for phase in ((None, "add") if seasonal else (None,))]
+    trends = [(None, False), ("add", False), ("add", True)]
     best, least = None, np.inf
-    for trend, phase in forms:
-        options: dict[str, Any] = {"trend": trend, "damped_trend": trend is not None, "seasonal": phase}
+    for (trend, damped), phase in product(trends, (None, "add") if seasonal else (None,)):
+        options: dict[str, Any] = {"trend": trend, "damped_trend": damped, "seasonal": phase}
         options |= {"seasonal_periods": season} if phase else {}
         result = ExponentialSmoothing(train, initialization_method="estimated", **options).fit()
         if np.isfinite(result.aicc) and result.aicc < least:
@@ -115,12 +116,12 @@ def _carry_smoothing(u: Floats, start: int, chosen: Smoothing, history: History)
         smoothing_level=p["smoothing_level"],
         smoothing_trend=p["smoothing_trend"] if options["trend"] else None,
         smoothing_seasonal=p["smoothing_seasonal"] if options["seasonal"] else None,
-        damping_trend=p["damping_trend"] if options["trend"] else None,
+        damping_trend=p["damping_trend"] if options["damped_trend"] else None,
         optimized=False,
     )
     level, slope, phase = (np.asarray(x, dtype=np.float64) for x in (through.level, through.trend, through.season))
     steps = np.arange(1, history.horizon + 1)
-    damped = np.cumsum(p["damping_trend"] ** steps) if options["trend"] else np.zeros(len(steps))
+    damped = np.cumsum(p["damping_trend"] ** steps) if options["damped_trend"] else steps
     m = history.season
     back = (steps - 1) % m - m + 1
 

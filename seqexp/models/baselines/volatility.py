@@ -129,9 +129,11 @@ def _fit_garch(returns: Floats, stop: int, horizon: int, *, asymmetric: bool) ->
 
 def _mean_square(history: History, days: int) -> Floats:
     """Mean of u^2 over the last `days` rows at each row, or over what there is of them in the series (R)."""
-    total = np.concatenate(([0.0], np.cumsum(history.u[:, 0] ** 2)))
-    rows = np.arange(len(history.u))
-    series = np.searchsorted(history.offsets, rows, side="right") - 1
-    start = np.maximum(rows + 1 - days, history.offsets[series])
-    result: Floats = (total[rows + 1] - total[start]) / (rows + 1 - start)
+    result = np.empty(len(history.u))
+    # Sums run within a series, so that nothing in one rounds another's.
+    for a, b in zip(history.offsets[:-1], history.offsets[1:], strict=True):
+        total = np.concatenate(([0.0], np.cumsum(history.u[a:b, 0] ** 2)))
+        stop = np.arange(1, b - a + 1)
+        start = np.maximum(stop - days, 0)
+        result[a:b] = (total[stop] - total[start]) / (stop - start)
     return result

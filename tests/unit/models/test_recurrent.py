@@ -221,6 +221,26 @@ class TestDropout:
         assert (self.mask(stack, 1) == 1).all()
         assert torch.equal(torch.get_rng_state(), before)  # and no random number is drawn
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_values_and_gradients_in_training_are_those_of_the_equations_with_the_same_masks(self, kind: str) -> None:
+        torch.manual_seed(0)
+        stack = made(kind, 4, hidden_sizes=[4, 4], dropout=0.3, variational_dropout=0.4, residual=True).train()
+        x = torch.randn(5, 6, 4, dtype=torch.float64, requires_grad=True)
+        masks: list[Tensor] = []
+        for layer in stack.layers:
+            layer.register_forward_hook(lambda _, given, said: masks.append(given[0].detach()))  # noqa: ARG005
+        outputs, _ = stack(x)
+        expected = x
+        for layer, fed in zip(stack.layers, masks, strict=True):
+            mask = torch.where(fed == 0, 0.0, fed / expected.detach())
+            zeros = [x.new_zeros(5, 4), x.new_zeros(5, 4)]
+            expected = scan(layer, 0, expected * mask, zeros)[0] + expected  # residuals pass by the masks
+        torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-10)
+        leaves, weights = [x, *stack.layers.parameters()], torch.randn_like(outputs)
+        pairs = (torch.autograd.grad(o, leaves, weights) for o in (outputs, expected))
+        for mine, theirs in zip(*pairs, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-10)
+
     def test_one_layer_has_no_between(self) -> None:
         stack = made("lstm", dropout=0.5)
         x = torch.randn(2, 4, 3, dtype=torch.float64)

@@ -1,0 +1,66 @@
+"""The values of `conf/` when nothing is said, and what validation says of changes to them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from seqexp.config.compose import Composed, compose, validate
+from seqexp.config.schema import Experiment
+from seqexp.errors import ConfigError
+
+Values = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def option() -> Callable[[str, str], Composed]:
+    """The experiment with one option of one group chosen, composed once."""
+
+    @cache
+    def chosen(group: str, name: str) -> Composed:
+        return compose([f"{group}={name}", "data.path=a.csv"])
+
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def composed_values() -> Values:
+    return compose([]).values
+
+
+@pytest.fixture
+def values(composed_values: Values) -> Values:
+    """A copy to change."""
+    return copy.deepcopy(composed_values)
+
+
+@pytest.fixture
+def changed(values: Values) -> Callable[..., Experiment]:
+    """`changed({"trainer.max_epochs": 0})`: the experiment with these keys changed, as said on the command line."""
+
+    def apply(changes: Values) -> Experiment:
+        for key, value in changes.items():
+            *parents, last = key.split(".")
+            section = values
+            for parent in parents:
+                section = section[parent]
+            section[last] = value
+        return validate(values, list(changes))
+
+    return apply
+
+
+@pytest.fixture
+def problems(changed: Callable[..., Experiment]) -> Callable[..., list[str]]:
+    """What is said of the same."""
+
+    def apply(changes: Values) -> list[str]:
+        with pytest.raises(ConfigError) as error:
+            changed(changes)
+        return list(error.value.problems)
+
+    return apply
