@@ -11,7 +11,7 @@ from typing import Any
 from seqexp.cli import printable
 from seqexp.cli.options import Parser
 from seqexp.errors import RunError
-from seqexp.store.run_directory import STALE_SECONDS, RunDirectory, all_runs, find
+from seqexp.store.run_directory import RunDirectory, all_runs, find, is_alive
 
 EXAMPLES = """examples:
   seqexp runs                     all runs, newest last
@@ -80,8 +80,7 @@ def _status(run: RunDirectory) -> dict[str, Any]:
         status = run.status()
     except RunError:
         return {"state": "damaged"}
-    silent = time.time() - float(status.get("heartbeat", 0)) > STALE_SECONDS
-    return {**status, "state": "stopped"} if status["state"] == "running" and silent else status
+    return {**status, "state": "stopped"} if status["state"] == "running" and not is_alive(status) else status
 
 
 def _show(run: RunDirectory, *, as_json: bool) -> None:

@@ -55,11 +55,15 @@ def main(arguments: Sequence[str]) -> int:
     from seqexp.config.compose import compose
 
     config_dir = take_option(rest, "--config-dir", "-cd")
-    if flags := [a for a in rest if a.startswith("-")]:
+    _refuse_flags(rest)
+    return _train(compose(rest, config_dir), ["seqexp", "train", *arguments])
+
+
+def _refuse_flags(arguments: Sequence[str]) -> None:
+    if flags := [a for a in arguments if a.startswith("-")]:
         from seqexp.errors import ConfigError
 
         raise ConfigError(f"there is no flag {flags[0]}; `seqexp train --help` lists them")
-    return _train(compose(rest, config_dir), ["seqexp", "train", *arguments])
 
 
 def _train(composed: Composed, command: Sequence[str]) -> int:
@@ -83,9 +87,10 @@ def _hydra(arguments: list[str]) -> int:
     from seqexp.config.compose import compose, hydra_main
 
     overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
-    if not any(a in ("--hydra-help", "--version") for a in arguments):
+    general = [a for a in arguments if a in ("--hydra-help", "--version")]
+    if not general:
         compose(overrides, _peek(arguments))
-    hydra_main(arguments, print)  # none of these flags runs a job
+    hydra_main(general or arguments, print)  # none of these flags runs a job
     return 0
 
 
@@ -98,8 +103,9 @@ def _sweep(arguments: list[str], typed: Sequence[str]) -> int:
     from seqexp.config.compose import compose, hydra_main, sweep_jobs
     from seqexp.errors import ConfigError, SeqexpError
 
-    config_dir = _peek(arguments)
-    overrides = [a for a in arguments if not a.startswith("-") and a != config_dir]
+    overrides = list(arguments)
+    config_dir = take_option(overrides, "--config-dir", "-cd")
+    _refuse_flags(overrides)
     jobs = sweep_jobs(overrides, config_dir)
     composed: list[Composed] = []
     problems: dict[str, None] = {}

@@ -51,7 +51,7 @@ def _line(detail: ErrorDetails, said: frozenset[str]) -> str:
     key = _key(detail["loc"])
     kind, context = detail["type"], detail.get("ctx", {})
     value = show(detail["input"])
-    here = any(key == s or key.startswith((f"{s}.", f"{s}[")) or s.startswith(f"{key}.") for s in said)
+    here = any(key in ("", s) or key.startswith((f"{s}.", f"{s}[")) or s.startswith(f"{key}.") for s in said)
     where = "command line" if here else "configuration"
     if kind == "extra_forbidden":
         return f"unknown key '{key}'{_nearest_key(detail['loc'], key)}  ({where})"
@@ -69,7 +69,7 @@ def _line(detail: ErrorDetails, said: frozenset[str]) -> str:
     if kind == "value_error":
         rule = str(context["error"])
         of_section = isinstance(detail["input"], Mapping)
-        return f"{key} {rule}  ({where})" if of_section else f"{key} {rule}, but is {value}  ({where})"
+        return f"{key} {rule}".strip() + f"  ({where})" if of_section else f"{key} {rule}, but is {value}  ({where})"
     if kind in _RULES:
         return f"{key} must be {_RULES[kind].format(**context)}, but is {value}  ({where})"
     return f"{key}: {detail['msg'].lower()}, but is {value}  ({where})"

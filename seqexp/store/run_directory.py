@@ -14,7 +14,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -135,6 +135,21 @@ class RunDirectory:
             status = self.status()
             what += f" (pid {status.get('pid', '?')} on {status.get('host', '?')}, epoch {status.get('epoch', 0)})"
         return f"{self.path} {what}; wait for it or stop it, then run the same command again to continue"
+
+
+def is_alive(status: Mapping[str, Any]) -> bool:
+    """Whether the process of a running status still beats; one of this machine must also be there."""
+    if time.time() - float(status.get("heartbeat", 0)) > STALE_SECONDS:
+        return False
+    if os.name != "posix" or status.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(status.get("pid", 0)), 0)  # asks, and kills nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def find(outputs: Path, run: str) -> RunDirectory:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqexp.config.schema.base import Name, PositiveInt, Section
-from seqexp.config.schema.data import DataConfig
+from seqexp.config.schema.data import DataConfig, StocksData
 from seqexp.config.schema.model import ModelConfig
 from seqexp.config.schema.task import TaskConfig
 from seqexp.config.schema.training import OptimizerConfig, SchedulerConfig, Tracking, Trainer
@@ -28,6 +28,16 @@ class Experiment(Section):
     scheduler: SchedulerConfig
     trainer: Trainer
     tracking: Tracking
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Experiment:
+        direction = isinstance(self.data, StocksData) and self.data.target == "direction"
+        if direction and self.task.head != "point":
+            raise ValueError(
+                f"task.head must be point with data.target=direction, whose forecast is a probability, but is "
+                f"'{self.task.head}'"
+            )
+        return self
 
 
 __all__ = ["Experiment"]

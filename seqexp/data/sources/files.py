@@ -160,6 +160,13 @@ def _read_csv(path: Path, dialect: Dialect, *, named: bool, shrink: Shrink | Non
             "needs a name"
         ) from None
     except (ValueError, OSError, EOFError, zlib.error) as error:
+        if wide := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+            raise DataError(
+                f"{path} line {wide[2]} has {wide[3]} cells, but the first line has {wide[1]}; each row needs one for "
+                f"each column, and a cell with {dialect.delimiter!r} in it needs quotation marks"
+            ) from None
+        if "EOF inside string" in str(error):
+            raise DataError(f"{path} has a quotation mark that is never closed; close it, or remove it") from None
         raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from seqexp.data.calendar import calendar_columns, calendar_features
 from seqexp.data.cleaning import Rows
 from seqexp.data.panel import Panel, Times
 from seqexp.data.sources.assemble import Ahead, Cleaned, clean_all
-from seqexp.data.sources.files import Table, expand, numbers, read_table
+from seqexp.data.sources.files import Table, expand, numbers, parsed_numbers, read_table
 from seqexp.data.sources.frequency import check_frequency, find_frequency, season_of
 from seqexp.data.sources.times import early_dates, find_time_column, parse_times, require
 from seqexp.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SERIES_NAMES = (
     "series",
@@ -145,9 +149,14 @@ def _series_column(table: Table, named: str | None) -> str | None:
     return next((str(c) for c in usual if table.frame[c].nunique() < len(table.frame)), None)
 
 
-def _roles(table: Table, config: TableData, *, long: bool) -> _Roles:
+def _holds_numbers(values: pd.Series[float]) -> bool:
+    """Whether most cells are numbers: a slip of the pen must be told, and not make text of the column."""
     import pandas as pd
 
+    return pd.api.types.is_numeric_dtype(values) or bool(parsed_numbers(values.iloc[:1000]).notna().mean() > 0.5)
+
+
+def _roles(table: Table, config: TableData, *, long: bool) -> _Roles:
     frame = table.frame
     time = find_time_column(table, config.time_column)
     series = _series_column(table, config.series_column) if long else None
@@ -161,7 +170,7 @@ def _roles(table: Table, config: TableData, *, long: bool) -> _Roles:
         targets = [require(table, c, "data.target") for c in config.target]
     else:
         taken = {time, series, *known, *observed}
-        targets = [c for c in frame.columns if c not in taken and pd.api.types.is_numeric_dtype(frame[c])]
+        targets = [c for c in frame.columns if c not in taken and _holds_numbers(frame[c])]
     twice = {c for c in (*targets, *known, *observed) if [*targets, *known, *observed].count(c) > 1}
     if twice:
         raise ConfigError(

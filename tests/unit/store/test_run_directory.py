@@ -17,7 +17,7 @@ import pytest
 
 from seqexp.errors import RunError
 from seqexp.store import run_directory
-from seqexp.store.run_directory import STALE_SECONDS, RunDirectory, all_runs, find, read_json
+from seqexp.store.run_directory import STALE_SECONDS, RunDirectory, all_runs, find, is_alive, read_json
 
 NOW = 1_700_000_000.0
 
@@ -122,6 +122,24 @@ def test_an_error_in_the_block_lets_go(run: RunDirectory) -> None:
         raise KeyError
     with run.claimed():
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "age", "alive"),
+    [
+        (socket.gethostname(), os.getpid(), 1, True),
+        (socket.gethostname(), os.getpid(), STALE_SECONDS + 1, False),
+        (socket.gethostname(), 2**22 + 1, 1, False),  # above the highest number of a process
+        ("elsewhere", 2**22 + 1, 1, True),
+        ("elsewhere", 2**22 + 1, STALE_SECONDS + 1, False),
+    ],
+    ids=["beats", "silent", "gone", "elsewhere", "silent elsewhere"],
+)
+@pytest.mark.usefixtures("clock")
+def test_a_process_is_alive_while_it_beats_and_here_while_it_is_there(
+    host: str, pid: int, age: float, alive: bool
+) -> None:
+    assert is_alive({"state": "running", "host": host, "pid": pid, "heartbeat": NOW - age}) is alive
 
 
 @pytest.mark.parametrize(
