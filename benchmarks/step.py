@@ -22,10 +22,10 @@ from seqexp.config.compose import compose
 from seqexp.run.device import prepare
 from seqexp.run.problem import build_problem
 from seqexp.run.train import new_state, plan_of
-from seqexp.train import rng
-from seqexp.train.loop import Surroundings, fit
-from seqexp.train.observer import Observers
-from seqexp.train.optim import adam
+from seqexp.training import rng
+from seqexp.training.loop import Surroundings, fit
+from seqexp.training.observer import Observers
+from seqexp.training.optim import adam
 
 
 class Bare:

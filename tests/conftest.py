@@ -35,7 +35,7 @@ def walk(days: int, seed: int = 0) -> Sequence[str]:
 
 @pytest.fixture(scope="session")
 def tiny(prices: Path) -> tuple[str, ...]:
-    """Overrides of an experiment of 9 updates in 3 epochs, with two baselines: about a second in all."""
+    """Overrides of an experiment of 12 updates in 3 epochs, with two baselines: about a second in all."""
     return (
         "data=stocks",
         f"data.path={prices}",

@@ -71,9 +71,9 @@ MAY = {
     "data": ("config.schema", "config.explain", "errors"),
     "models": ("config.schema", "data", "errors"),
     "tasks": ("config.schema", "data", "errors"),
-    "train": ("config.schema", "errors"),
-    "track": ("train", "store", "errors"),
-    "run": ("config", "data", "models", "tasks", "train", "track", "store", "errors"),
+    "training": ("config.schema", "errors"),
+    "track": ("training", "store", "errors"),
+    "run": ("config", "data", "models", "tasks", "training", "track", "store", "errors"),
     "cli": ("config", "run", "store", "errors"),
     "__main__": ("cli",),
 }
@@ -86,7 +86,7 @@ def part_of(module: str) -> str:
 
 
 def test_there_is_something_to_read() -> None:
-    assert {part_of(i.by) for i in OURS} >= {"cli", "run", "data", "models", "tasks", "train", "track", "store"}
+    assert {part_of(i.by) for i in OURS} >= {"cli", "run", "data", "models", "tasks", "training", "track", "store"}
     assert Import("seqexp.store.checkpoint", "torch", "call") in ALL
     assert Import("seqexp.cli.predict", "pandas", "never") in ALL
     assert Import("seqexp.run.train", "seqexp.store.checkpoint", "start") in ALL
@@ -160,7 +160,7 @@ def test_what_help_passes_loads_no_torch_and_no_pandas(part: str) -> None:
 
 
 def test_the_loop_knows_no_files_and_no_screen() -> None:
-    known = {i.of.split(".")[0] for i in ALL if i.by == "seqexp.train.loop"}
+    known = {i.of.split(".")[0] for i in ALL if i.by == "seqexp.training.loop"}
     assert known <= {"__future__", "collections", "dataclasses", "typing", "torch", "seqexp"}
 
 

@@ -53,9 +53,7 @@ def _list(outputs: Path, *, as_json: bool) -> None:
         return
     header = ("run", "state", "epoch", "best valid", "test", "best classical", "when")
     lines = [header, *(_line(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    for line in lines:
-        print(printable("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
+    _columns(lines)
 
 
 def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,14 +114,26 @@ def _diff(one: RunDirectory, other: RunDirectory, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({key: list(pair) for key, pair in changed.items()}))
         return
-    print(printable(f"- {one}\n+ {other}"))
-    for key, (a, b) in changed.items():
-        print(printable(f"{key}\n  - {a}\n  + {b}"))
-    if not changed:
-        print("no key differs")
-    for sign, run in (("-", one), ("+", other)):
+    for letter, run in (("A", one), ("B", other)):
         status = _status(run)
-        print(printable(f"{sign} {status['state']}, {status.get('headline', '')} {status.get('results') or ''}"))
+        metric, mine = status.get("headline"), (status.get("results") or {}).get(status.get("model"))
+        score = f": {metric} of {status['model']} {_number(mine)}" if mine is not None else ""
+        print(printable(f"{letter} {run}\n{letter} {status['state']}{score}"))
+    if changed:
+        _columns([("", "A", "B"), *((key, _shown(a), _shown(b)) for key, (a, b) in changed.items())])
+    else:
+        print("no key differs")
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> None:
+    """Print lines of cells, each column as wide as its widest cell."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    for line in lines:
+        print(printable("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None else str(value)
 
 
 def _number(value: Any) -> str:

@@ -23,7 +23,7 @@ from seqexp.data.windows import TrainingOrder, Windows, WindowSource, origins_of
 from seqexp.errors import DataError
 from seqexp.models.forecaster import Forecaster
 from seqexp.tasks.forecasting import ForecastingTask, Predictor, Splits
-from seqexp.train.state import load_weights
+from seqexp.training.state import load_weights
 
 _SCALED_WINDOWS = 2_000
 """Training windows on which the size of inputs is judged."""

@@ -25,12 +25,12 @@ from seqexp.store.metric_log import MetricLog
 from seqexp.store.run_directory import RunDirectory, read_json
 from seqexp.track.console import ConsoleObserver
 from seqexp.track.log import LogObserver
-from seqexp.train import precision, rng
-from seqexp.train.loop import Plan, Surroundings, fit
-from seqexp.train.observer import Observer, Observers
-from seqexp.train.optim import Optimizer
-from seqexp.train.signals import Stopped, StopRequest, listening
-from seqexp.train.state import Progress, TrainState
+from seqexp.training import precision, rng
+from seqexp.training.loop import Plan, Surroundings, fit
+from seqexp.training.observer import Observer, Observers
+from seqexp.training.optim import Optimizer
+from seqexp.training.signals import Stopped, StopRequest, listening
+from seqexp.training.state import Progress, TrainState
 
 CHECKPOINT_VERSION = 1
 

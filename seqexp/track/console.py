@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from seqexp.train.loop import Plan
-from seqexp.train.observer import Metrics
-from seqexp.train.state import Progress
+from seqexp.training.loop import Plan
+from seqexp.training.observer import Metrics
+from seqexp.training.state import Progress
 
 _REFRESH_SECONDS = 0.1
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from seqexp.store.metric_log import MetricLog
-from seqexp.train.observer import Metrics
-from seqexp.train.state import Progress
+from seqexp.training.observer import Metrics
+from seqexp.training.state import Progress
 
 
 class LogObserver:

@@ -9,8 +9,8 @@ from types import TracebackType
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from seqexp.train.observer import Metrics
-from seqexp.train.state import Progress
+from seqexp.training.observer import Metrics
+from seqexp.training.state import Progress
 
 _SKIPPED, _WARMED_UP, _RECORDED = 3, 2, 20
 _ROWS = 20

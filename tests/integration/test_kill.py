@@ -40,7 +40,7 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 STEPS = {"rnn": 16, "lstm": 8, "gru": 9}
 """The gru is stopped early, after three epochs of four."""
-STEP, VALIDATE = "seqexp.train.loop:train_step", "seqexp.run.train:_validate"
+STEP, VALIDATE = "seqexp.training.loop:train_step", "seqexp.run.train:_validate"
 Command = Callable[[str], tuple[str, ...]]
 
 
@@ -118,8 +118,8 @@ def test_killed_at_every_step(cli: Cli, command: Command, unbroken: Unbroken, mo
 BORDERS = {
     "after the first step": at(STEP, 1, "after"),
     "after an epoch's last step": at(STEP, 4, "after"),
-    "before an epoch's end": at("seqexp.train.loop:_end_epoch", 2, "before"),
-    "after an epoch's end": at("seqexp.train.loop:_end_epoch", 2, "after"),
+    "before an epoch's end": at("seqexp.training.loop:_end_epoch", 2, "before"),
+    "after an epoch's end": at("seqexp.training.loop:_end_epoch", 2, "after"),
     "before a validation": at(VALIDATE, 2, "before"),
     "in the midst of a validation": at("seqexp.tasks.forecasting:Predictor.from_parameters", 5, "before"),
     "after a validation": at(VALIDATE, 2, "after"),

@@ -17,7 +17,7 @@ from integration.runs import assert_same_end, files, lines, status, the_run
 if TYPE_CHECKING:
     from integration.conftest import Cli
 
-KILL = {"at": "seqexp.train.loop:train_step", "call": 6, "when": "after"}
+KILL = {"at": "seqexp.training.loop:train_step", "call": 6, "when": "after"}
 
 
 @pytest.mark.parametrize("how", ["directory", "absolute", "name", "group/name", "prefix", "hash", "latest"])

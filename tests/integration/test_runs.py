@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def other_run(cli: Cli, tiny: Sequence[str]) -> Path:
     """An unfinished one of another model, beside the first."""
-    kill = {"at": "seqexp.train.loop:train_step", "call": 6, "when": "after"}
+    kill = {"at": "seqexp.training.loop:train_step", "call": 6, "when": "after"}
     assert cli("train", *tiny, "model=gru", "optimizer.lr=0.5", faults=[kill]).code == -9
     return next(cli.cwd.glob("outputs/stocks/gru-*"))
 
@@ -33,7 +33,7 @@ def test_the_list_has_each_run_with_its_state_and_scores(cli: Cli, copy: Path, t
         assert f"mase {results['lstm']:.4g}" in first
         rival = min(("naive", "ridge"), key=results.__getitem__)
         assert f"{rival} {results[rival]:.4g}" in first
-        assert second.split()[:3] == [f"outputs/stocks/{other.name}", "running", "1/3"]
+        assert second.split()[:3] == [f"outputs/stocks/{other.name}", "stopped", "1/3"]
 
 
 def test_the_list_as_json(cli: Cli, copy: Path) -> None:
@@ -78,8 +78,11 @@ def test_two_runs_differ_in_what_was_said_differently(cli: Cli, copy: Path, tiny
     assert changed["model.forget_gate_bias"] == [1.0, None]
     assert changed["optimizer.lr"] == [0.001, 0.5]
     ended = cli("runs", "diff", "lstm", "gru")
-    assert "optimizer.lr\n  - 0.001\n  + 0.5\n" in ended.out
-    assert "+ running" in ended.out
+    said = [line.split() for line in ended.out.splitlines()]
+    assert ["optimizer.lr", "0.001", "0.5"] in said
+    assert ["model.forget_gate_bias", "1.0", "–"] in said
+    assert "A complete: mase of lstm " in ended.out
+    assert "B stopped" in ended.out
     assert "no key differs" in cli("runs", "diff", "lstm", copy.name).out
 
 

@@ -80,7 +80,7 @@ def test_train_raises_the_message_of_the_command(tiny: Sequence[str], tmp_path: 
 def test_an_interrupt_is_raised_and_the_same_call_goes_on(
     tiny: Sequence[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqexp.train import loop
+    from seqexp.training import loop
 
     step, count = loop.train_step, 0
 

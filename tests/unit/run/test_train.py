@@ -20,7 +20,7 @@ from seqexp.run.results import headlines, test_records
 from seqexp.run.train import directory_of, new_state, plan_of, restore, train
 from seqexp.store import checkpoint, metric_log
 from seqexp.store.run_directory import RunDirectory
-from seqexp.train.signals import StopRequest
+from seqexp.training.signals import StopRequest
 
 test_records.__test__ = False  # type: ignore[attr-defined]  # it is no test
 

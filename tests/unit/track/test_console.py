@@ -13,8 +13,8 @@ from support.sections import scheduler, trainer
 
 from seqexp.track import console as module
 from seqexp.track.console import ConsoleObserver, _duration
-from seqexp.train.loop import Plan
-from seqexp.train.state import Progress
+from seqexp.training.loop import Plan
+from seqexp.training.state import Progress
 
 PLAN = Plan(trainer(max_epochs=4), scheduler("constant"), 0.1, steps_per_epoch=10)
 TRAIN, VALID = {"loss": 0.5, "lr": 0.1}, {"train_loss": 0.25, "loss": 0.125, "mae": 1.5}

@@ -7,8 +7,8 @@ import pytest
 from seqexp.store.metric_log import MetricLog, read
 from seqexp.track import log as module
 from seqexp.track.log import LogObserver
-from seqexp.train.observer import Observers
-from seqexp.train.state import Progress
+from seqexp.training.observer import Observers
+from seqexp.training.state import Progress
 
 
 @pytest.fixture

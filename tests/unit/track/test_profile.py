@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqexp.track.profile import _RECORDED, _SKIPPED, _WARMED_UP, ProfileObserver
-from seqexp.train.state import Progress
+from seqexp.training.state import Progress
 
 ALL = _SKIPPED + _WARMED_UP + _RECORDED
 

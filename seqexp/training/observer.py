@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from seqexp.train.state import Progress
+from seqexp.training.state import Progress
 
 Metrics = Mapping[str, float]
 

@@ -10,10 +10,10 @@ import torch
 from support.sections import optimizer, trainer
 from torch import Tensor, nn
 
-from seqexp.train.optim import Optimizer
-from seqexp.train.precision import loss_scaler
-from seqexp.train.state import TrainState
-from seqexp.train.step import train_step
+from seqexp.training.optim import Optimizer
+from seqexp.training.precision import loss_scaler
+from seqexp.training.state import TrainState
+from seqexp.training.step import train_step
 
 CPU = torch.device("cpu")
 

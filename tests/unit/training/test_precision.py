@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqexp.train.precision import autocast, loss_scaler
+from seqexp.training.precision import autocast, loss_scaler
 
 CPU = torch.device("cpu")
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from seqexp.config.schema.training import Plateau, SchedulerConfig, Trainer
 from seqexp.errors import TrainingError
-from seqexp.train.cadence import itstime, rate_factor
-from seqexp.train.observer import Observer
-from seqexp.train.state import TrainState
-from seqexp.train.step import Loss, Sized, train_step
+from seqexp.training.cadence import itstime, rate_factor
+from seqexp.training.observer import Observer
+from seqexp.training.state import TrainState
+from seqexp.training.step import Loss, Sized, train_step
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from support.sections import optimizer
 from torch import nn
 
 from seqexp.errors import CheckpointError
-from seqexp.train.optim import Optimizer
-from seqexp.train.precision import loss_scaler
-from seqexp.train.state import Progress, TrainState, load_weights, progress_from
+from seqexp.training.optim import Optimizer
+from seqexp.training.precision import loss_scaler
+from seqexp.training.state import Progress, TrainState, load_weights, progress_from
 
 
 def state(seed: int = 0, *, average: bool = True, fp16: bool = False, hidden: int = 3) -> TrainState:

@@ -11,7 +11,7 @@ from support.sections import optimizer
 from torch import Tensor
 
 from seqexp.errors import CheckpointError
-from seqexp.train.optim import Optimizer
+from seqexp.training.optim import Optimizer
 
 Theirs = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 LR = 0.02

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.sections import scheduler
 
 from seqexp.config.schema.training import SchedulerConfig
-from seqexp.train.cadence import itstime, rate_factor
+from seqexp.training.cadence import itstime, rate_factor
 
 TOTAL, EPOCH = 24, 4
 Build = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqexp.train import rng
+from seqexp.training import rng
 
 
 def draws() -> tuple[float, ...]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seqexp.train.observer import Observers
-from seqexp.train.state import Progress
+from seqexp.training.observer import Observers
+from seqexp.training.state import Progress
 
 
 class Notes:

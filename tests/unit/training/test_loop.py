@@ -21,10 +21,10 @@ from seqexp.errors import TrainingError
 from seqexp.models.forecaster import Forecaster
 from seqexp.store import checkpoint
 from seqexp.tasks import losses
-from seqexp.train import rng
-from seqexp.train.loop import Plan, Surroundings, finished, fit, learning_rate
-from seqexp.train.optim import Optimizer
-from seqexp.train.state import Progress, TrainState
+from seqexp.training import rng
+from seqexp.training.loop import Plan, Surroundings, finished, fit, learning_rate
+from seqexp.training.optim import Optimizer
+from seqexp.training.state import Progress, TrainState
 
 KINDS = ("rnn", "lstm", "gru")
 STEPS, FEATURES, HORIZON, BATCH = 5, 3, 2, 4

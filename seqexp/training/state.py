@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from seqexp.errors import CheckpointError
-from seqexp.train import rng
-from seqexp.train.optim import Optimizer
+from seqexp.training import rng
+from seqexp.training.optim import Optimizer
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seqexp.train.signals import Stopped, StopRequest, listening
+from seqexp.training.signals import Stopped, StopRequest, listening
 
 NAMES = [n for n in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP") if hasattr(signal, n)]
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="needs POSIX signals")

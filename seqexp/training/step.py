@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from seqexp.config.schema.training import Trainer
-from seqexp.train.precision import autocast
-from seqexp.train.state import TrainState
+from seqexp.training.precision import autocast
+from seqexp.training.state import TrainState
 
 
 class Sized(Protocol):
