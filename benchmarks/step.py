@@ -20,8 +20,7 @@ from torch import nn
 
 from seqexp.config.compose import compose
 from seqexp.run.device import prepare
-from seqexp.run.problem import build_problem
-from seqexp.run.train import new_state, plan_of
+from seqexp.run.problem import build_problem, new_state, plan_of
 from seqexp.training import rng
 from seqexp.training.loop import Surroundings, fit
 from seqexp.training.observer import Observers

@@ -100,7 +100,8 @@ def _peek(arguments: Sequence[str]) -> str | None:
 
 def _sweep(arguments: list[str], typed: Sequence[str]) -> int:
     """Every job's configuration is validated before the first starts; one that fails does not stop the rest."""
-    from seqexp.config.compose import compose, hydra_main, sweep_jobs
+    from seqexp.config.compose import compose, hydra_main
+    from seqexp.config.overrides import sweep_jobs
     from seqexp.errors import ConfigError, SeqexpError
 
     overrides = list(arguments)

@@ -1,4 +1,4 @@
-"""From `conf/` and overrides to an `Experiment`: the only module that imports Hydra or OmegaConf."""
+"""From `conf/` and overrides to an `Experiment`: the only module, with `overrides`, that imports Hydra or OmegaConf."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from seqexp.config.explain import explain, show, suggest
 from seqexp.config.folder import CONF
+from seqexp.config.overrides import chooses_file, forced, parse, search_roots
 from seqexp.config.schema import Experiment
 from seqexp.errors import ConfigError
 
@@ -41,11 +42,11 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> Composed
     Raises:
         ConfigError: With everything that is wrong at once.
     """
-    roots = _roots(config_dir)
+    roots = search_roots(config_dir)
     problems: list[str] = []
-    parsed = _parse(overrides, problems)
-    groups = [o for o in parsed if _is_group(o, roots)]
-    assignments = [o for o in parsed if not _is_group(o, roots)]
+    parsed = parse(overrides, problems)
+    groups = [o for o in parsed if chooses_file(o, roots)]
+    assignments = [o for o in parsed if not chooses_file(o, roots)]
     config = _compose(groups, roots, problems)
     if config is None:
         raise ConfigError(problems)
@@ -100,26 +101,6 @@ def group_option(group: str, option: str) -> Any:
     return compose([f"{group}={option}"]).values[group]
 
 
-def is_group(key: str) -> bool:
-    """Whether `key` chooses a file (`model=lstm`) rather than sets a value."""
-    return (CONF / key).is_dir()
-
-
-def parse_assignment(override: str) -> tuple[str, Any]:
-    """`trainer.max_epochs=20` to its key and value, by Hydra's grammar.
-
-    Raises:
-        ConfigError: If it is no plain assignment.
-    """
-    problems: list[str] = []
-    parsed = _parse([override], problems)
-    if problems:
-        raise ConfigError(problems)
-    if parsed[0].is_delete():
-        raise ConfigError(f"'{override}' must be key=value with one value")
-    return parsed[0].key_or_group, parsed[0].value()
-
-
 def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> None:
     """Hand the command line to Hydra: `-m`, `--cfg job`, `--info`, `--hydra-help`, launchers and sweepers.
 
@@ -142,7 +123,7 @@ def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> Non
     logging.raiseExceptions = False  # Hydra prints by logging, which would complain of `| head`
     before, argv = os.environ.get("HYDRA_FULL_ERROR"), sys.argv
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    sys.argv = ["seqexp train", *(_forced(a) for a in arguments)]
+    sys.argv = ["seqexp train", *(forced(a) for a in arguments)]
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
     except (HydraException, OmegaConfBaseException) as error:
@@ -153,68 +134,6 @@ def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> Non
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = before
-
-
-def sweep_jobs(overrides: Sequence[str], config_dir: str | None = None) -> list[list[str]]:
-    """The overrides of each job of Hydra's Cartesian sweep, in its order.
-
-    Args:
-        overrides: As for `compose`; `model=lstm,gru`, `seed=range(1,4)` and `model=glob(*)` name several values.
-        config_dir: One more folder of YAML.
-
-    Raises:
-        ConfigError: If one cannot be read.
-    """
-    import itertools
-
-    from hydra.core.override_parser.types import Glob
-
-    def named(override: Override) -> Sequence[str]:
-        value = override.value()
-        if not isinstance(value, Glob):
-            return list(override.sweep_string_iterator())
-        folders = [root / override.key_or_group for root in _roots(config_dir)]
-        return value.filter(sorted({path.stem for folder in folders for path in folder.glob("*.yaml")}))
-
-    problems: list[str] = []
-    choices: dict[str, list[str]] = {}  # by key: as in Hydra, the last word on a key holds
-    for override in _parse(overrides, problems, sweep=True):
-        key = override.get_key_element()
-        if not override.is_sweep_override():
-            choices[key] = [str(override.input_line)]
-        elif override.is_discrete_sweep():
-            choices[key] = [f"{key}={value}" for value in named(override)]
-        else:
-            problems.append(f"'{override.input_line}' must name its values, as in {key}=1,2 or {key}=range(1,3)")
-    if problems:
-        raise ConfigError(problems)
-    return [list(job) for job in itertools.product(*choices.values())]
-
-
-def _roots(config_dir: str | None) -> list[Path]:
-    roots = [CONF, *([Path(config_dir).resolve()] if config_dir else [])]
-    if not roots[-1].is_dir():
-        raise ConfigError(f"--config-dir must be a folder, but '{config_dir}' is none")
-    return roots
-
-
-def _parse(overrides: Sequence[str], problems: list[str], sweep: bool = False) -> list[Override]:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
-
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            parsed.extend(parser.parse_overrides([text]))
-        except OverrideParseException as error:
-            rule = "must be key=value" if "=" not in text else f"cannot be read ({_last_line(error)})"
-            problems.append(f"'{text}' {rule}; quote special characters: 'key=\"a, b\"'  (command line)")
-            continue
-        if parsed[-1].is_sweep_override() and not sweep:
-            key = parsed.pop().key_or_group
-            problems.append(f"'{text}' names several values: add -m for a job each, or write a list, {key}=[...]")
-    return parsed
 
 
 def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> DictConfig | None:
@@ -272,18 +191,6 @@ def _assign(config: DictConfig, assignments: list[Override], problems: list[str]
                 OmegaConf.update(config, key, override.value(), force_add=True)
         except (OmegaConfBaseException, KeyError, TypeError, ValueError, AttributeError) as error:
             problems.append(f"'{override.input_line}' cannot be applied: {_first_line(error)}  (command line)")
-
-
-def _is_group(override: Override, roots: Sequence[Path]) -> bool:
-    key = override.key_or_group
-    return override.is_hydra_override() or bool(key and any((r / key).is_dir() for r in roots))
-
-
-def _forced(override: str) -> str:
-    """`a.b=1` as `++a.b=1`: Hydra takes any key then, and validation finds all unknown ones at once."""
-    key = override.partition("=")[0]
-    plain = key and "=" in override and key[0] not in "+~-" and not key.startswith("hydra")
-    return f"++{override}" if plain and "@" not in key and not is_group(key) else override
 
 
 def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -360,11 +267,6 @@ def _absolute(path: Any) -> Any:
         return [_absolute(p) for p in path]
     plain = isinstance(path, str) and "${" not in path
     return os.path.abspath(os.path.expanduser(path)) if plain else path
-
-
-def _last_line(error: Exception) -> str:
-    *before, last = [line for line in str(error).splitlines() if line and not line.startswith("See http")] or [""]
-    return f"at {before[-1][last.index('^') :][:1]!r}" if last.strip() == "^" and before else last
 
 
 def _first_line(error: Exception) -> str:

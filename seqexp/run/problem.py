@@ -23,7 +23,10 @@ from seqexp.data.windows import TrainingOrder, Windows, WindowSource, origins_of
 from seqexp.errors import DataError
 from seqexp.models.forecaster import Forecaster
 from seqexp.tasks.forecasting import ForecastingTask, Predictor, Splits
-from seqexp.training.state import load_weights
+from seqexp.training import precision
+from seqexp.training.loop import Plan
+from seqexp.training.optim import Optimizer
+from seqexp.training.state import TrainState, load_weights
 
 _SCALED_WINDOWS = 2_000
 """Training windows on which the size of inputs is judged."""
@@ -155,3 +158,24 @@ def trained_model(experiment: Experiment, payload: Mapping[str, Any], device: to
     model = Forecaster(experiment.model, SequenceSpec(Continuous(**spec["inputs"]), Horizon(**spec["targets"])))
     load_weights(model, {**payload["model"], **payload["average"]})
     return model.to(device).eval()
+
+
+def new_state(problem: Problem) -> TrainState:
+    """A model and everything around it, untrained, from the seeded generators."""
+    experiment = problem.experiment
+    model = problem.build_model()
+    average = None
+    if experiment.trainer.ema_decay:
+        average = {name: p.detach().clone() for name, p in model.named_parameters()}
+    return TrainState(
+        model,
+        Optimizer(list(model.parameters()), experiment.optimizer),
+        precision.loss_scaler(experiment.trainer.precision, problem.device),
+        average,
+    )
+
+
+def plan_of(problem: Problem) -> Plan:
+    """The plan of an experiment's training."""
+    experiment = problem.experiment
+    return Plan(experiment.trainer, experiment.scheduler, experiment.optimizer.lr, problem.order.steps_per_epoch)

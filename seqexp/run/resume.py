@@ -6,8 +6,10 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from seqexp.config.compose import Composed, from_run, group_option, is_group, parse_assignment
-from seqexp.run.train import Outcome, extension, train
+from seqexp.config.compose import Composed, from_run, group_option
+from seqexp.config.overrides import is_group, parse_assignment
+from seqexp.run.extend import extension
+from seqexp.run.train import Outcome, train
 from seqexp.store.run_directory import RunDirectory
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
-from seqexp.config.compose import Composed, from_run
-from seqexp.config.identity import EXTENDS, MAY_DIFFER, differences, run_name, under
+from seqexp.config.compose import Composed
+from seqexp.config.identity import EXTENDS, differences, run_name, under
 from seqexp.config.schema import Experiment
 from seqexp.errors import ConfigError, DataError, RunError
 from seqexp.run.describe import summarised
 from seqexp.run.device import prepare
-from seqexp.run.problem import Problem, build_problem, trained_model
+from seqexp.run.extend import as_extended, record_extension
+from seqexp.run.problem import Problem, build_problem, new_state, plan_of, trained_model
 from seqexp.run.results import baseline_records, finite, headlines, model_record
 from seqexp.store import checkpoint, provenance
 from seqexp.store.atomic import write_json
@@ -25,10 +26,9 @@ from seqexp.store.metric_log import MetricLog
 from seqexp.store.run_directory import RunDirectory, read_json
 from seqexp.track.console import ConsoleObserver
 from seqexp.track.log import LogObserver
-from seqexp.training import precision, rng
-from seqexp.training.loop import Plan, Surroundings, fit
+from seqexp.training import rng
+from seqexp.training.loop import Surroundings, fit
 from seqexp.training.observer import Observer, Observers
-from seqexp.training.optim import Optimizer
 from seqexp.training.signals import Stopped, StopRequest, listening
 from seqexp.training.state import Progress, TrainState
 
@@ -72,7 +72,7 @@ def train(
     """
     if directory is None:
         directory = directory_of(composed.experiment)
-        composed = _as_extended(directory, composed)
+        composed = as_extended(directory, composed)
     longer = any(under(key, EXTENDS) for key in changes or ())
     if directory.exists() and directory.status()["state"] == "complete" and not longer:
         return Outcome(directory, "complete", was_complete=True)
@@ -83,7 +83,7 @@ def train(
         if changes or not directory.exists():
             directory.write_config(composed.values)
         if changes:
-            _record_extension(directory, changes)
+            record_extension(directory, changes)
         try:
             with ConsoleObserver(composed.experiment.tracking.progress, directory.log) as console:
                 return _train_claimed(composed.experiment, command, directory, console, stop)
@@ -114,68 +114,6 @@ def _train_claimed(
         return Outcome(directory, "interrupted", stop.signal)
     directory.update(state="complete", finished=time.time())
     return Outcome(directory, "complete")
-
-
-def _as_extended(directory: RunDirectory, composed: Composed) -> Composed:
-    """The experiment as its run has it: it may have been extended, and typing the first command again keeps that.
-
-    Raises:
-        RunError: If the run's configuration was changed by hand.
-    """
-    if not directory.exists():
-        return composed
-    values = directory.read_config()
-    old = from_run(values, str(directory.config))
-    changed = differences(old.model_dump(mode="json"), composed.experiment.model_dump(mode="json"))
-    other = [k for k in changed if not under(k, MAY_DIFFER)]
-    if not other:
-        return composed
-    if all(under(k, EXTENDS) for k in other) and read_json(directory.provenance)["extensions"]:
-        return Composed(old, values)
-    raise RunError(
-        f"{directory.config} is not the configuration this run began with ({', '.join(other)} changed); put it back, "
-        "or delete the run directory to start again"
-    )
-
-
-def _record_extension(directory: RunDirectory, changes: Mapping[str, tuple[Any, Any]]) -> None:
-    """Note in provenance what a run was changed to, when, and from which step on."""
-    status = directory.status()
-    note = {
-        "time": time.time(),
-        "step": status.get("step", 0),
-        "changes": {key: list(pair) for key, pair in changes.items()},
-    }
-    if directory.provenance.exists():
-        old = read_json(directory.provenance)
-        write_json(directory.provenance, {**old, "extensions": [*old["extensions"], note]})
-
-
-def extension(old: Experiment, new: Experiment) -> dict[str, tuple[Any, Any]]:
-    """What a changed configuration adds to a run: more epochs, other tracking.
-
-    Returns:
-        The changed keys that are accepted, each with its old and new value.
-
-    Raises:
-        ConfigError: If a change would make it another experiment.
-    """
-    changed = differences(old.model_dump(mode="json"), new.model_dump(mode="json"))
-    refused = {k: v for k, v in changed.items() if not under(k, (*MAY_DIFFER, *EXTENDS))}
-    if refused:
-        lines = [f"{key}: the run has {a!r}, you ask for {b!r}" for key, (a, b) in refused.items()]
-        raise ConfigError(
-            [
-                "these keys would make it another experiment; use `seqexp train` with them for a run of its own:",
-                *lines,
-            ]
-        )
-    if new.trainer.max_epochs < old.trainer.max_epochs:
-        raise ConfigError(
-            f"trainer.max_epochs may only grow: the run has {old.trainer.max_epochs}, but you ask for "
-            f"{new.trainer.max_epochs}"
-        )
-    return {k: v for k, v in changed.items() if k not in ("name", "outputs")}
 
 
 class _Training:
@@ -298,21 +236,6 @@ def check_data(directory: RunDirectory, problem: Problem) -> None:
         )
 
 
-def new_state(problem: Problem) -> TrainState:
-    """A model and everything around it, untrained, from the seeded generators."""
-    experiment = problem.experiment
-    model = problem.build_model()
-    average = None
-    if experiment.trainer.ema_decay:
-        average = {name: p.detach().clone() for name, p in model.named_parameters()}
-    return TrainState(
-        model,
-        Optimizer(list(model.parameters()), experiment.optimizer),
-        precision.loss_scaler(experiment.trainer.precision, problem.device),
-        average,
-    )
-
-
 def restore(state: TrainState, payload: dict[str, Any]) -> int:
     """Put a checkpoint's state back.
 
@@ -330,12 +253,6 @@ def restore(state: TrainState, payload: dict[str, Any]) -> int:
         )
     state.load_state_dict(payload)
     return int(payload["log_position"])
-
-
-def plan_of(problem: Problem) -> Plan:
-    """The plan of an experiment's training."""
-    experiment = problem.experiment
-    return Plan(experiment.trainer, experiment.scheduler, experiment.optimizer.lr, problem.order.steps_per_epoch)
 
 
 def _validate(problem: Problem, state: TrainState) -> dict[str, float]:

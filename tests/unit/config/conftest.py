@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +65,18 @@ def problems(changed: Callable[..., Experiment]) -> Callable[..., list[str]]:
         return list(error.value.problems)
 
     return apply
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A user's own folder."""
+    folder = tmp_path / "my conf"
+    (folder / "experiment").mkdir(parents=True)
+    (folder / "model").mkdir()
+    (folder / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: small\nname: mine\ntrainer:\n  max_epochs: 7\n"
+    )
+    (folder / "model" / "small.yaml").write_text("defaults:\n  - base/recurrent@_here_\n  - _self_\nname: gru\n"
+                                                 "hidden_sizes: [3]\n")  # fmt: skip
+    (folder / "model" / "gru.yaml").write_text("name: rnn\n")  # the name of one of ours
+    return folder

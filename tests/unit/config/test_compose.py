@@ -8,24 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from seqexp.config.compose import (
-    Composed,
-    compose,
-    from_run,
-    group_option,
-    hydra_main,
-    is_group,
-    parse_assignment,
-    sweep_jobs,
-    validate,
-)
+from seqexp.config.compose import Composed, compose, from_run, group_option, hydra_main, validate
 from seqexp.config.folder import CONF
 from seqexp.config.identity import identity
+from seqexp.config.overrides import is_group, parse_assignment, sweep_jobs
 from seqexp.errors import ConfigError
 
 
@@ -33,21 +22,6 @@ def refused(*overrides: str, config_dir: str | None = None) -> list[str]:
     with pytest.raises(ConfigError) as error:
         compose(overrides, config_dir)
     return list(error.value.problems)
-
-
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A user's own folder."""
-    folder = tmp_path / "my conf"
-    (folder / "experiment").mkdir(parents=True)
-    (folder / "model").mkdir()
-    (folder / "experiment" / "mine.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /model: small\nname: mine\ntrainer:\n  max_epochs: 7\n"
-    )
-    (folder / "model" / "small.yaml").write_text("defaults:\n  - base/recurrent@_here_\n  - _self_\nname: gru\n"
-                                                 "hidden_sizes: [3]\n")  # fmt: skip
-    (folder / "model" / "gru.yaml").write_text("name: rnn\n")  # the name of one of ours
-    return folder
 
 
 def test_nothing_said_is_what_the_files_say(composed_values: dict[str, Any]) -> None:
@@ -288,80 +262,12 @@ def test_broken_yaml_is_told_with_file_and_line(mine: Path) -> None:
     assert "line 2" in problem
 
 
-@pytest.mark.parametrize(
-    ("text", "key", "value"),
-    [
-        ("trainer.max_epochs=20", "trainer.max_epochs", 20),
-        ("optimizer.lr=3e-4", "optimizer.lr", 3e-4),
-        ("a=[1,b]", "a", [1, "b"]),
-        ("a={b:1}", "a", {"b": 1}),
-        ("a='x, y'", "a", "x, y"),
-        ("a=null", "a", None),
-        ("a=true", "a", True),
-        ("a=", "a", ""),
-        ("+a=1", "a", 1),
-    ],
-)
-def test_an_assignment_is_read_by_the_same_grammar(text: str, key: str, value: object) -> None:
-    assert parse_assignment(text) == (key, value)
-
-
-@pytest.mark.parametrize(
-    ("text", "rule"),
-    [("a", "must be key=value"), ("~a", "must be key=value with one value"), ("a=1,2", "names several values"),
-     ("a=[1", "cannot be read"), ("a=range(1,3)", "names several values")],
-)  # fmt: skip
-def test_what_is_no_assignment_is_told(text: str, rule: str) -> None:
-    with pytest.raises(ConfigError, match=rule):
-        parse_assignment(text)
-
-
 def test_groups_are_told_from_keys() -> None:
     assert all(is_group(g) for g in ("model", "tracking", "experiment"))
     assert not any(is_group(g) for g in ("seed", "model.hidden_sizes", "nope"))
     assert group_option("tracking", "quiet") == {"progress": "none"}
     with pytest.raises(ConfigError, match="tracking must be one of console, quiet, but is 'loud'"):
         group_option("tracking", "loud")
-
-
-SWEEPS = [
-    ["model=rnn,lstm", "seed=1,2", "name=x"],
-    ["seed=range(1,4)", "model=choice(gru,rnn)"],
-    ["model.hidden_sizes=[1],[2,3]", "+data.columns.date='a,b',c"],
-    ["seed=1,2", "model=gru", "seed=5"],
-    ["seed=5", "model=gru,rnn", "seed=1,2"],
-    ["name=x"],
-]
-
-
-@pytest.mark.parametrize("overrides", SWEEPS)
-def test_a_sweep_has_the_jobs_of_hydra_in_its_order(overrides: list[str]) -> None:
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    assert [sweep_jobs(overrides)] == BasicSweeper.split_arguments(parsed, None)
-
-
-def test_the_last_choice_turns_fastest() -> None:
-    assert sweep_jobs(SWEEPS[0]) == [
-        ["model=rnn", "seed=1", "name=x"],
-        ["model=rnn", "seed=2", "name=x"],
-        ["model=lstm", "seed=1", "name=x"],
-        ["model=lstm", "seed=2", "name=x"],
-    ]
-
-
-def test_a_glob_sweeps_over_the_files_of_a_group(mine: Path) -> None:
-    assert sweep_jobs(["model=glob(*)"]) == [["model=gru"], ["model=lstm"], ["model=rnn"]]
-    assert sweep_jobs(["optimizer=glob(ad*,exclude=*w)"]) == [["optimizer=adagrad"], ["optimizer=adam"]]
-    assert sweep_jobs(["model=glob([s*,r*])"], str(mine)) == [["model=rnn"], ["model=small"]]
-
-
-def test_a_sweep_that_cannot_be_read_says_all_that_is_wrong() -> None:
-    with pytest.raises(ConfigError) as error:
-        sweep_jobs(["seed=interval(1,2)", "foo", "model=gru,rnn"])
-    assert error.value.problems == (
-        "'foo' must be key=value; quote special characters: 'key=\"a, b\"'  (command line)",
-        "'seed=interval(1,2)' must name its values, as in seed=1,2 or seed=range(1,3)",
-    )
 
 
 def through_hydra(*arguments: str) -> list[Composed]:

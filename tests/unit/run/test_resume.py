@@ -12,7 +12,7 @@ from seqexp.config.compose import compose
 from seqexp.errors import ConfigError
 from seqexp.run.loaded import load_run
 from seqexp.run.resume import resume
-from seqexp.run.train import directory_of, extension, train
+from seqexp.run.train import directory_of, train
 from seqexp.store import metric_log
 from seqexp.store.run_directory import RunDirectory
 
@@ -113,19 +113,3 @@ def test_an_extension_is_recorded_and_the_first_command_keeps_it(
     again = train(first, COMMAND)
     assert again.was_complete
     assert load_run(home.path).experiment.trainer.max_epochs == 4
-
-
-class TestExtension:
-    def test_more_epochs_and_other_tracking_are_accepted_and_named(self, tiny: Sequence[str]) -> None:
-        old = compose([*tiny, "tracking=quiet"]).experiment
-        new = compose([*tiny, "trainer.max_epochs=7", "tracking=console", "trainer.checkpoints.keep_last=4"]).experiment
-        assert extension(old, new) == {
-            "trainer.max_epochs": (3, 7),
-            "tracking.progress": ("none", "auto"),
-            "trainer.checkpoints.keep_last": (2, 4),
-        }
-
-    def test_where_it_lies_and_what_it_is_called_is_no_extension(self, tiny: Sequence[str]) -> None:
-        old, new = (compose([*tiny, f"outputs={o}", f"name={n}"]).experiment for o, n in (("a", "x"), ("b", "y")))
-        assert extension(old, new) == {}
-        assert extension(old, old) == {}

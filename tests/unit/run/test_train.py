@@ -15,9 +15,9 @@ import torch
 from seqexp.config.compose import Composed, compose
 from seqexp.errors import ConfigError, DataError, RunError, TrainingError
 from seqexp.run import train as module
-from seqexp.run.problem import build_problem
+from seqexp.run.problem import build_problem, new_state, plan_of
 from seqexp.run.results import headlines, test_records
-from seqexp.run.train import directory_of, new_state, plan_of, restore, train
+from seqexp.run.train import directory_of, restore, train
 from seqexp.store import checkpoint, metric_log
 from seqexp.store.run_directory import RunDirectory
 from seqexp.training.signals import StopRequest
