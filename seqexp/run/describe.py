@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqexp.config.schema import Experiment
+from seqexp.data.panel import Panel
 from seqexp.data.split import SPLITS, split_panel
 from seqexp.run.problem import load_panel, split_origins
 
@@ -37,16 +38,6 @@ def describe(experiment: Experiment) -> dict[str, Any]:
             "to": str(panel.times[stop[used] - 1].max()),
         }
     target = panel.target
-    head = [
-        {
-            "series": panel.names[0],
-            "time": str(panel.times[row]),
-            **dict(zip(panel.target_names, map(float, target[row]), strict=True)),
-            **{n: _plain(v) for n, v in zip(panel.observed_names, panel.observed[row], strict=True)},
-            **{n: _plain(v) for n, v in zip(panel.known_names, panel.known[row], strict=True)},
-        }
-        for row in range(min(_SHOWN_ROWS, int(panel.offsets[1])))
-    ]
     return {
         "data": experiment.data.name,
         "series": len(panel.names),
@@ -67,7 +58,17 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         "splits": splits,
         "notes": summarised(panel.notes),
         "fingerprint": panel.fingerprint,
-        "first_rows": head,
+        "first_rows": [_row(panel, row) for row in range(min(_SHOWN_ROWS, int(panel.offsets[1])))],
+    }
+
+
+def _row(panel: Panel, row: int) -> dict[str, Any]:
+    return {
+        "series": panel.names[0],
+        "time": str(panel.times[row]),
+        **dict(zip(panel.target_names, map(float, panel.target[row]), strict=True)),
+        **{n: _plain(v) for n, v in zip(panel.observed_names, panel.observed[row], strict=True)},
+        **{n: _plain(v) for n, v in zip(panel.known_names, panel.known[row], strict=True)},
     }
 
 

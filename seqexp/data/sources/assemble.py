@@ -67,17 +67,16 @@ def clean_all(
         kept.append(rows)
         notes += rows.notes
     if short and (config.cleaning.short == "refuse" or not kept):
-        worst = min(short, key=lambda r: len(r.times))
         if ahead:
-            raise DataError(
-                f"series '{worst.name}' has {len(worst.times)} rows, but a forecast reads the last {needed}; give "
-                "more rows"
+            way_out = f"a forecast reads the last {needed}; give more rows"
+        else:
+            way_out = (
+                f"one window and its horizon need {needed} (data.window={config.window}, "
+                f"data.horizon={config.horizon}); make them smaller"
+                + (", or choose data.cleaning.short=drop" if kept else "")
             )
-        raise DataError(
-            f"series '{worst.name}' has {len(worst.times)} rows, but one window and its horizon need {needed} "
-            f"(data.window={config.window}, data.horizon={config.horizon}); make them smaller"
-            + (", or choose data.cleaning.short=drop" if kept else "")
-        )
+        worst = min(short, key=lambda r: len(r.times))
+        raise DataError(f"series '{worst.name}' has {len(worst.times)} rows, but {way_out}")
     if short:
         notes.append(
             f"{len(short)} series with fewer than {needed} rows were dropped: {_some([r.name for r in short])}"

@@ -232,15 +232,7 @@ def _read_rows(table: Table) -> list[Rows]:
         if not len(present):
             raise DataError(f"{table.line(row)}: series '{name}' has no number at all; remove the row")
         own = values[row, : present[-1] + 1, None]
-        found.append(
-            Rows(
-                name,
-                np.arange(len(own)),
-                own,
-                ["value"],
-                partial(_value_of, table, row),
-            )
-        )
+        found.append(Rows(name, np.arange(len(own)), own, ["value"], partial(_value_of, table, row)))
     return found
 
 
