@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   seqexp predict latest --input new_prices.csv
   seqexp predict lstm-seed1-3f --input new.parquet --output forecast.parquet
-  tail -n 100 prices.csv | seqexp predict latest --input - > forecast.csv     (with its line of column names)
+  (head -n 1 prices.csv; tail -n 100 prices.csv) | seqexp predict latest --input - > forecast.csv
 
 The input has the columns of the training data, in any order, and at least a window of history; rows to come with
 the target left empty give known covariates. The output has a row for each series and step: series, time, step,
@@ -51,7 +51,12 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "stdin.csv"
             source.write_bytes(sys.stdin.buffer.read())
-            forecast = run.predict(source)
+            try:
+                forecast = run.predict(source)
+            except DataError as error:
+                raise DataError(
+                    str(error).replace(str(source), "the input").replace(source.name, "the input")
+                ) from None
     else:
         forecast = run.predict(options.input)
     _write(forecast, options.output)
