@@ -1,0 +1,43 @@
+"""A layer of torch run by the fused kernels: its own parameters, the same mathematics.
+
+Shapes: N batch, T steps, D features, H hidden, K directions (1 or 2).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqexp.models.kernels.build import default_variant, load
+from seqexp.models.kernels.operator import recurrence
+
+
+def available() -> bool:
+    """Whether there are kernels here: a compiler, and a folder to compile into."""
+    return load(default_variant()).library is not None
+
+
+def run_layer(
+    layer: nn.RNNBase, x: Tensor, state: tuple[Tensor, ...] | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+    """What `layer(x, state)` gives.
+
+    Args:
+        layer: One layer of an LSTM, GRU or RNN, batch first, in one direction or both.
+        x: Inputs (N, T, D), on the CPU.
+        state: (h,), or (h, c) of an LSTM, each (K, N, H); None: zeros.
+
+    Returns:
+        Outputs (N, T, K * H), and the final state.
+    """
+    cell = f"rnn_{layer.nonlinearity}" if isinstance(layer, nn.RNN) else layer.mode.lower()
+    outputs, finals = [], []
+    for direction in range(2 if layer.bidirectional else 1):
+        suffix = "_l0_reverse" if direction else "_l0"
+        w_x, w_h, b_x, b_h = (getattr(layer, f"{n}{suffix}") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        h0, c0 = (None, None) if state is None else (state[0][direction], state[1][direction] if state[1:] else None)
+        y, h, c = recurrence(cell, x, (w_x, w_h, b_x, b_h), h0, c0, reverse=bool(direction))
+        outputs.append(y)
+        finals.append((h, c) if isinstance(layer, nn.LSTM) else (h,))
+    ends = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1), ends
