@@ -1,9 +1,11 @@
-"""Stacks of recurrent layers: RNN, LSTM, GRU of any sizes, over torch's own layers.
+"""Stacks of recurrent layers: RNN, LSTM, GRU of any sizes, over torch's own layers or the fused kernels.
 
 Shapes: N batch, T steps, D features, H hidden of a layer, K directions (1 or 2).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +38,7 @@ class RecurrentStack(nn.Module):
         self.initial = nn.ParameterList(
             nn.Parameter(torch.zeros(states, self.directions, size)) for size in config.hidden_sizes if learned
         )
+        self._fused = _fused_kernels() if config.kernel == "fused" else None
         self.width = widths[-1]
         """The width of the output."""
 
@@ -53,9 +56,8 @@ class RecurrentStack(nn.Module):
         for index, layer in enumerate(self.layers):
             given = states[index] if states else self._initial_state(index, len(x))
             below = self._drop(x, between=index > 0)
-            argument = None if given is None else given if len(given) > 1 else given[0]
-            above, final = layer(below, argument)
-            finals.append(final if isinstance(final, tuple) else (final,))
+            above, final = self._run(layer, below, given)
+            finals.append(final)
             if self.config.residual and above.shape[-1] == x.shape[-1]:
                 above = above + x
             x = self.norms[index](above)
@@ -77,6 +79,12 @@ class RecurrentStack(nn.Module):
             case "last":
                 return outputs[:, -1]
 
+    def _run(self, layer: nn.Module, x: Tensor, state: State | None) -> tuple[Tensor, State]:
+        if self._fused is not None and x.device.type == "cpu":
+            return self._fused(layer, x, state)
+        above, final = layer(x, None if state is None else state if len(state) > 1 else state[0])
+        return above, final if isinstance(final, tuple) else (final,)
+
     def _initial_state(self, index: int, batch: int) -> State | None:
         if not len(self.initial):
             return None
@@ -93,6 +101,13 @@ class RecurrentStack(nn.Module):
         if self.config.dropout and between:
             x = nn.functional.dropout(x, self.config.dropout)
         return x
+
+
+def _fused_kernels() -> Callable[..., tuple[Tensor, State]] | None:
+    """What runs a layer in torch's place, if it can here: a model that was trained with it runs without it too."""
+    from seqexp.models.kernels.layer import available, run_layer
+
+    return run_layer if available() else None
 
 
 def _layer(config: LSTM | GRU | RNN, features: int, hidden: int) -> nn.RNNBase:

@@ -30,6 +30,27 @@ def prepare(experiment: Experiment) -> torch.device:
     return device
 
 
+def kernel_of(experiment: Experiment, device: torch.device) -> str:
+    """What runs the recurrences, since it decides the last bits: torch, or the fused kernels and their compiler.
+
+    Raises:
+        ConfigError: If the fused kernels are asked for where there are none.
+    """
+    if experiment.model.kernel == "torch":
+        return "torch"
+    from seqexp.models.kernels.build import default_variant, load
+
+    if device.type != "cpu":
+        raise ConfigError(f"model.kernel=fused is for the CPU, but the device is {device.type}; use model.kernel=torch")
+    kernels = load(default_variant())
+    if kernels.library is None:
+        raise ConfigError(
+            f"model.kernel=fused is not to be had here: {kernels.reason}; install a C++ compiler, or use "
+            "model.kernel=torch"
+        )
+    return f"fused {default_variant()}, {kernels.compiler}"
+
+
 def _choose(name: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

@@ -16,7 +16,7 @@ from seqexp.config.identity import EXTENDS, differences, run_name, under
 from seqexp.config.schema import Experiment
 from seqexp.errors import ConfigError, DataError, RunError
 from seqexp.run.describe import summarised
-from seqexp.run.device import prepare
+from seqexp.run.device import kernel_of, prepare
 from seqexp.run.extend import as_extended, record_extension
 from seqexp.run.problem import Problem, build_problem, new_state, plan_of, trained_model
 from seqexp.run.results import baseline_records, finite, headlines, model_record
@@ -196,6 +196,7 @@ class _Training:
         """Write where the run comes from; on a resume, check that it still comes from there."""
         data = problem.describe()
         fresh = provenance.collect(device=str(problem.device), threads=self.experiment.threads, data=data)
+        fresh["versions"]["kernel"] = kernel_of(self.experiment, problem.device)
         call = {"command": list(command), "time": time.time(), "host": fresh["host"]["name"]}
         if not self.directory.provenance.exists():
             write_json(self.directory.provenance, {**fresh, "calls": [call]})

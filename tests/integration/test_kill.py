@@ -115,6 +115,19 @@ def test_killed_at_every_step(cli: Cli, command: Command, unbroken: Unbroken, mo
     assert_same_end(broken(cli, command(model), at(STEP, step, "before")), unbroken(model)[0])
 
 
+@pytest.mark.parametrize("step", [2, 5, 8])
+def test_killed_with_the_fused_kernels(
+    cli: Cli, warm: Warm, command: Command, tmp_path_factory: pytest.TempPathFactory, step: int
+) -> None:
+    fused = (*command("lstm"), "model.kernel=fused")
+    folder = tmp_path_factory.mktemp("fused")
+    ended = warm.cli(folder)(*fused)
+    if "no C++ compiler" in ended.err:
+        pytest.skip("no C++ compiler")
+    assert ended.code == 0, ended.err
+    assert_same_end(broken(cli, fused, at(STEP, step, "before")), the_run(folder))
+
+
 BORDERS = {
     "after the first step": at(STEP, 1, "after"),
     "after an epoch's last step": at(STEP, 4, "after"),

@@ -37,6 +37,10 @@ class Experiment(Section):
                 f"task.head must be point with data.target=direction, whose forecast is a probability, but is "
                 f"'{self.task.head}'"
             )
+        if self.model.kernel == "fused" and self.trainer.precision != "float32":
+            raise ValueError(
+                f"trainer.precision must be float32 with model.kernel=fused, but is '{self.trainer.precision}'"
+            )
         return self
 
 

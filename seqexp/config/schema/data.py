@@ -71,6 +71,7 @@ class _TimeSeries(Section):
     path: Names = Field(
         description="Files (CSV or Parquet, .gz too), folders or globs; null: the data that comes with seqexp."
     )
+    date_format: str | None = Field(description="strptime format of the times; null: inferred.")
     window: PositiveInt = Field(description="Steps of history the model reads.")
     horizon: PositiveInt = Field(description="Steps it forecasts.")
     stride: PositiveInt = Field(description="Steps between the origins of two training windows.")
@@ -112,7 +113,6 @@ class TableData(_TimeSeries):
     )
     header: Literal["auto", "yes", "no"] = Field(description="Whether the first line names the columns.")
     time_column: str | None = Field(description="The column of times; null: found by name or content.")
-    date_format: str | None = Field(description="strptime format of the times; null: inferred.")
     series_column: str | None = Field(description="The column of series ids (long); null: found by name.")
     target: Names = Field(description="Columns to forecast; null: every number column that is no covariate.")
     known: Names = Field(description="Covariates known for the future too, such as a price or a holiday.")

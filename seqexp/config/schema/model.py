@@ -28,6 +28,10 @@ class _Recurrent(Section):
     linear_skip: bool = Field(
         description="Add a linear map from the anchored target window to the forecast (zero at the start)."
     )
+    kernel: Literal["torch", "fused"] = Field(
+        description="torch: PyTorch's own layers; fused: the same mathematics compiled for this CPU at first use "
+        "(needs a C++ compiler), a faster step with other rounding."
+    )
     patch_size: PositiveInt = Field(
         description="Steps of the window that one step of the recurrence reads together; 24 reads hours day by day."
     )

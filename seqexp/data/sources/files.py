@@ -58,6 +58,8 @@ def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
         path = Path(text)
         if path.is_dir():
             matches = sorted(p for p in path.iterdir() if p.is_file() and _is_table(p))
+            # A text beside tables is a licence or a readme.
+            matches = [p for p in matches if _ending(p) not in (".txt", ".data")] or matches
             if not matches:
                 raise DataError(f"{key}={text} is a folder without a table; looked for *{', *'.join(ENDINGS)}")
         elif path.is_file():
@@ -116,10 +118,16 @@ def numbers(table: Table, column: str) -> Floats:
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(
-            f"{table.line(row)}: column '{column}' must hold numbers, but has {str(values.iloc[row])!r}; correct the "
+            f"{table.line(row)}: column '{column}' must hold numbers, but has {shown(values.iloc[row])}; correct the "
             "cell, or leave it empty and choose data.cleaning.non_finite"
         )
     return np.asarray(parsed, dtype=np.float64)
+
+
+def shown(value: object) -> str:
+    """A cell for messages, shortened."""
+    text = repr(str(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def parsed_numbers(values: pd.Series[str]) -> pd.Series[float]:

@@ -94,7 +94,7 @@ def _paths(config: StocksData) -> list[Path]:
 
 def _read(path: Path, config: StocksData) -> list[Rows]:
     """The series of one file: one, or one for each value of its ticker column."""
-    table = read_table(path, shrink=early_dates(path, config.columns.get("date"), None))
+    table = read_table(path, shrink=early_dates(path, config.columns.get("date"), config.date_format))
     columns = _find_columns(table, config.columns)
     time_column = find_time_column(table, columns.get("date"))
     if time_column is None:
@@ -102,7 +102,7 @@ def _read(path: Path, config: StocksData) -> list[Rows]:
     if "close" not in columns and "adj_close" not in columns:
         shown = ", ".join(table.frame.columns)
         raise DataError(f"{path} has no close column among {shown}; name it with data.columns={{close: ...}}")
-    times = parse_times(table, time_column, None)
+    times = parse_times(table, time_column, config.date_format)
     values = {c: numbers(table, columns[c]) for c in (*PRICES, "adj_close", "volume") if c in columns}
     values = _adjusted(values) if config.adjust else values
     values.setdefault("close", values.get("adj_close", np.empty(0)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqexp.data.panel import Times
-from seqexp.data.sources.files import INDEX, Shrink, Table
+from seqexp.data.sources.files import INDEX, Shrink, Table, shown
 from seqexp.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _day_first(table: Table, column: str, text: pd.Series[str]) -> bool:
         return False
     row = int(text.index.get_loc(first.index[0]))
     raise DataError(
-        f"{table.line(row)}: column '{column}' has {text.iloc[row]!r}, and no "
+        f"{table.line(row)}: column '{column}' has {shown(text.iloc[row])}, and no "
         "row tells whether the day or the month comes first; give data.date_format='%d/%m/%Y' or '%m/%d/%Y', or write "
         "dates as 2016-01-31"
     )
@@ -171,9 +171,9 @@ def _no_date(table: Table, column: str, row: int) -> DataError:
     import pandas as pd
 
     value = table.frame[column].iloc[row]
-    shown = "is empty" if pd.isna(value) else f"has {str(value)!r}"
+    said = "is empty" if pd.isna(value) else f"has {shown(value)}"
     return DataError(
-        f"{table.line(row)}: column '{column}' must hold dates, but {shown}; correct it, or give data.date_format"
+        f"{table.line(row)}: column '{column}' must hold dates, but {said}; correct it, or give data.date_format"
     )
 
 
@@ -219,7 +219,7 @@ def require(table: Table, column: str, key: str) -> str:
     same = [c for c in frame.columns if c.lower() == column.lower()]
     if len(same) == 1:
         return str(same[0])
-    shown = ", ".join(map(str, frame.columns[:12])) + (", ..." if frame.shape[1] > 12 else "")
+    names = ", ".join(map(str, frame.columns[:12])) + (", ..." if frame.shape[1] > 12 else "")
     raise DataError(
-        f"{table.path.name} has no column '{column}' ({key}); its columns are {shown}{suggest(column, frame.columns)}"
+        f"{table.path.name} has no column '{column}' ({key}); its columns are {names}{suggest(column, frame.columns)}"
     )

@@ -12,6 +12,7 @@ from support.sections import recurrent
 from torch import Tensor, nn
 
 from seqexp.models.equations import Weights, gru_cell, lstm_cell, rnn_cell
+from seqexp.models.kernels.layer import available
 from seqexp.models.recurrent import RecurrentStack, State
 
 KINDS = ("rnn", "lstm", "gru")
@@ -81,8 +82,11 @@ def made(kind: str, features: int = 3, **changes: Any) -> RecurrentStack:
 
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
+@pytest.mark.parametrize("kernel", ["torch", "fused"])
 @pytest.mark.parametrize("kind", [*KINDS, "relu"])
-def test_values_and_gradients_are_those_of_the_equations(kind: str, data: st.DataObject) -> None:
+def test_values_and_gradients_are_those_of_the_equations(kind: str, kernel: str, data: st.DataObject) -> None:
+    if kernel == "fused" and not available():
+        pytest.skip("no C++ compiler")
     relu = {"nonlinearity": "relu"} if kind == "relu" else {}
     size = st.integers(1, 4)
     features, hidden = data.draw(size), data.draw(st.lists(size, min_size=1, max_size=3))
@@ -91,8 +95,9 @@ def test_values_and_gradients_are_those_of_the_equations(kind: str, data: st.Dat
         "rnn" if kind == "relu" else kind, features, hidden_sizes=hidden,
         bidirectional=data.draw(st.booleans()), residual=data.draw(st.booleans()),
         layer_norm=data.draw(st.booleans()), initial_state=data.draw(st.sampled_from(["zero", "learned"])),
-        readout=data.draw(st.sampled_from(["last", "mean", "max"])), **relu,
+        readout=data.draw(st.sampled_from(["last", "mean", "max"])), kernel=kernel, **relu,
     )  # fmt: skip
+    assert (stack._fused is not None) == (kernel == "fused")
     with torch.no_grad():  # what begins as zeros or ones says little
         for parameter in [*stack.initial, *stack.norms.parameters()]:
             parameter.normal_()

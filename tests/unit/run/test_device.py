@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 from seqexp.config.compose import compose
 from seqexp.config.schema import Experiment
 from seqexp.errors import ConfigError
-from seqexp.run.device import prepare
+from seqexp.models.kernels import build
+from seqexp.run.device import kernel_of, prepare
 
 
 def experiment(*overrides: str) -> Experiment:
@@ -85,3 +87,26 @@ def test_only_deterministic_algorithms_are_let_through_unless_told_otherwise(
 ) -> None:
     prepare(experiment("device=cpu", *overrides))
     assert torch.get_deterministic_debug_mode() == mode
+
+
+def test_the_kernel_is_named_with_what_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert kernel_of(experiment(), cpu) == "torch"
+    fused = experiment("model.kernel=fused")
+    monkeypatch.setattr(build, "load", lambda _: build.Kernels(ctypes.CDLL(None), "g++ 12.2", ""))
+    assert kernel_of(fused, cpu) == f"fused {build.default_variant()}, g++ 12.2"
+
+
+def test_the_fused_kernels_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    fused = experiment("model.kernel=fused")
+    with pytest.raises(ConfigError, match=r"^model\.kernel=fused is for the CPU, but the device is cuda; use"):
+        kernel_of(fused, torch.device("cuda"))
+    monkeypatch.setattr(build, "load", lambda _: build.Kernels(None, "", "no C++ compiler found"))
+    with pytest.raises(
+        ConfigError, match=r"not to be had here: no C\+\+ compiler found; install .* model\.kernel=torch"
+    ):
+        kernel_of(fused, torch.device("cpu"))
+    with pytest.raises(
+        ConfigError, match=r"trainer\.precision must be float32 with model\.kernel=fused, but is 'bf16'"
+    ):
+        experiment("model.kernel=fused", "trainer.precision=bf16")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from seqexp.data.sources import files
-from seqexp.data.sources.files import Table, expand, numbers, read_table
+from seqexp.data.sources.files import Table, expand, numbers, read_table, shown
 from seqexp.data.sources.times import early_dates
 from seqexp.errors import DataError
 
@@ -44,6 +44,20 @@ def test_files_folders_and_globs_are_found_in_order_and_once(tmp_path: Path) -> 
     assert names("**/*.csv") == ["b.csv", "deep.csv"]
     assert names("b.csv", "") == ["b.csv", "a.csv.gz", "c.parquet", "d.TSV"]
     assert names("notes.md") == ["notes.md"]  # what is named is taken
+    (tmp_path / "readme.txt").write_text("x")
+    assert "readme.txt" not in names("")
+    assert names("*.txt") == ["readme.txt"]
+
+
+def test_texts_of_a_folder_are_tables_where_there_is_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.data"):
+        (tmp_path / name).write_text("x")
+    assert [p.name for p in expand([str(tmp_path)])] == ["a.data", "b.txt"]
+
+
+def test_a_long_cell_is_shown_in_part() -> None:
+    assert shown("12x") == "'12x'"
+    assert shown("9" * 1000) == "'" + 56 * "9" + "..."
 
 
 def test_a_file_with_brackets_in_its_name_is_that_file(tmp_path: Path) -> None:

@@ -92,6 +92,15 @@ def test_bars_without_dates_are_refused(tmp_path: Path) -> None:
 # Adjusted prices.
 
 
+def test_days_and_months_are_told_apart_by_a_format(tmp_path: Path) -> None:
+    lines = "\n".join(f"0{d}/03/2024,{d}" for d in range(1, 8))
+    path = bars(tmp_path, "Date,Close", lines)
+    with pytest.raises(DataError, match=r"'01/03/2024', and no row tells .* give data\.date_format="):
+        load(path)
+    assert str(load(path, date_format="%d/%m/%Y").times[-1])[:10] == "2024-03-07"
+    assert str(load(path, date_format="%m/%d/%Y").times[-1])[:10] == "2024-07-03"
+
+
 def test_the_adjusted_close_adjusts_all_prices_but_no_volume(tmp_path: Path) -> None:
     features = ["range", "overnight", "close_in_range", "volume_change"]
     path = bars(tmp_path)
@@ -147,7 +156,7 @@ def test_files_of_a_folder_are_series_by_name(tmp_path: Path) -> None:
     assert load(tmp_path, tickers=["BBB"]).names == ("BBB",)
     with pytest.raises(ConfigError, match=r"data\.tickers: there is no 'BB' among AAA, BBB; did you mean 'BBB'"):
         load(tmp_path, tickers=["AAA", "BB"])
-    (tmp_path / "AAA.txt").write_text((tmp_path / "AAA.csv").read_text())
+    (tmp_path / "AAA.tsv").write_text((tmp_path / "AAA.csv").read_text())
     with pytest.raises(DataError, match="ticker 'AAA' is in two files"):
         load(tmp_path)
 
