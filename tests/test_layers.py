@@ -75,7 +75,8 @@ MAY = {
     "training": ("config.schema", "errors"),
     "track": ("training", "store", "errors"),
     "run": ("config", "data", "models", "tasks", "training", "track", "store", "errors"),
-    "cli": ("config", "run", "store", "errors"),
+    "sweep": ("config", "training", "store", "errors"),
+    "cli": ("config", "run", "sweep", "store", "errors"),
     "__main__": ("cli",),
 }
 

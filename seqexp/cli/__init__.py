@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "score a run on its validation or test split",
     "predict": "forecast from new data",
     "runs": "list runs, show one, or compare two configurations",
+    "sweep": "list sweeps, show how far one is, or run what failed or is missing",
     "data": "describe a data set without training",
     "completion": "print the shell code that makes TAB complete commands and keys",
 }

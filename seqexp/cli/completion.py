@@ -51,6 +51,7 @@ _FLAGS = {
     "evaluate": ("--split", "--checkpoint", "--json", "--outputs", "--help"),
     "predict": ("--input", "--output", "--checkpoint", "--outputs", "--help"),
     "runs": ("--json", "--outputs", "--help"),
+    "sweep": ("--json", "--outputs", "--help"),
     "data": ("--json", "--help"),
     "completion": ("--help",),
 }
@@ -92,6 +93,8 @@ def complete(words: Sequence[str]) -> list[str]:
         return _starting(current, _SCRIPTS)
     if command == "runs" and not before:
         return _starting(current, ("list", "show", "diff"))
+    if command == "sweep":
+        return _starting(current, ["latest", *_sweeps()] if before else ("list", "status", "retry"))
     if command == "data" and not before:
         return _starting(current, ("describe",))
     if command in ("evaluate", "predict", "runs") or (command == "resume" and not before):
@@ -105,13 +108,19 @@ def _overrides(before: Sequence[str], current: str) -> list[str]:
 
     key, equals, value = current.partition("=")
     there = groups()
+    of_sweep: list[str] = []
+    if {"-m", "--multirun"} & set(before):
+        from seqexp.sweep import LAUNCHERS
+
+        there["hydra/launcher"] = list(LAUNCHERS)
+        of_sweep = [f"{k}=" for k in _sweep_keys()]
     if equals and key in there:
         head, comma, last = value.rpartition(",")
         return [f"{key}={head}{comma}{option}" for option in _starting(last, there[key])]
     if equals:
         return [f"{key}={path}" for path in _files(value)]
     chosen = dict(word.split("=", 1) for word in before if "=" in word)
-    names = [f"{group}=" for group in there] + [f"{k}=" for k in _keys(chosen, there)]
+    names = [f"{group}=" for group in there] + [f"{k}=" for k in _keys(chosen, there)] + of_sweep
     if "." not in key:  # groups and sections first, so that a TAB on nothing shows a page, not a book
         names = sorted({f"{name.split('.')[0]}." if "." in name else name for name in names})
     return _starting(current, names)
@@ -141,6 +150,14 @@ def _keys(chosen: dict[str, str], there: dict[str, list[str]]) -> Iterable[str]:
             yield from _dotted(read(path), group)
 
 
+def _sweep_keys() -> Iterable[str]:
+    import yaml
+
+    from seqexp.config.folder import CONF
+
+    return _dotted(yaml.safe_load((CONF / "sweep.yaml").read_text(encoding="utf-8")), "sweep")
+
+
 def _dotted(values: dict[str, Any], prefix: str) -> Iterable[str]:
     for key, value in values.items():
         if isinstance(value, dict) and value:
@@ -153,6 +170,10 @@ def _runs() -> list[str]:
     outputs = Path("outputs")
     found = [p for p in outputs.glob("*/*") if (p / "config.yaml").is_file()]
     return ["latest", *(str(p) for p in sorted(found))]
+
+
+def _sweeps() -> list[str]:
+    return sorted(str(p.parent) for p in Path("outputs").glob("sweeps/*/manifest.json"))
 
 
 def _files(current: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,8 +12,9 @@ from seqexp.cli.options import groups_help, take_flag, take_option
 
 if TYPE_CHECKING:
     from seqexp.config.compose import Composed
-    from seqexp.config.schema import Experiment
     from seqexp.run.train import Outcome
+    from seqexp.sweep.launchers import Ended, Run
+    from seqexp.sweep.plan import Job
 
 HELP = """usage: seqexp train [-m] [--json] [--config-dir DIR] [group=option ...] [key=value ...]
 
@@ -19,10 +22,11 @@ Train an experiment; or go on with it, if this very experiment is unfinished; or
 
   seqexp train model=lstm data=stocks
   seqexp train model=gru data=table data.path=load.csv data.target=OT data.horizon=24 seed=2
-  seqexp train experiment=stacked_lstm trainer.max_epochs=5 outputs=/tmp/runs
+  seqexp train experiment=stacked_lstm trainer.max_epochs=5 outputs=elsewhere
   seqexp train -m model=rnn,lstm,gru data=stocks seed=1,2,3
 
-  -m, --multirun     one job for each combination of values separated by commas
+  -m, --multirun     one job for each combination of values separated by commas, here one after another;
+                     hydra/launcher=local: in several processes at once; sweep.zip, sweep.workers, ...: docs/sweeps.md
   --json             a line of JSON for each event on standard output
   --config-dir DIR   one more folder of YAML, searched after seqexp's own
   --cfg job          print the composed configuration and stop; --info, --hydra-help: Hydra's own words
@@ -52,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         return _sweep(rest, arguments)
     if any(a.split("=")[0] in _HYDRA for a in rest):
         return _hydra(rest)
+    _refuse_words_of_sweeps(rest)
     from seqexp.config.compose import compose
 
     config_dir = take_option(rest, "--config-dir", "-cd")
@@ -64,6 +69,13 @@ def _refuse_flags(arguments: Sequence[str]) -> None:
         from seqexp.errors import ConfigError
 
         raise ConfigError(f"there is no flag {flags[0]}; `seqexp train --help` lists them")
+
+
+def _refuse_words_of_sweeps(arguments: Sequence[str]) -> None:
+    if words := [a for a in arguments if a.startswith(("sweep.", "hydra/launcher="))]:
+        from seqexp.errors import ConfigError
+
+        raise ConfigError(f"'{words[0]}' says how a sweep is run: add -m, or leave it out")
 
 
 def _train(composed: Composed, command: Sequence[str]) -> int:
@@ -100,55 +112,66 @@ def _peek(arguments: Sequence[str]) -> str | None:
 
 def _sweep(arguments: list[str], typed: Sequence[str]) -> int:
     """Every job's configuration is validated before the first starts; one that fails does not stop the rest."""
-    from seqexp.config.compose import compose, hydra_main
     from seqexp.config.overrides import sweep_jobs
-    from seqexp.errors import ConfigError, SeqexpError
+    from seqexp.sweep.drive import drive
+    from seqexp.sweep.manifest import manifest_of
+    from seqexp.sweep.plan import plan
+    from seqexp.sweep.settings import settings_of, split
 
     overrides = list(arguments)
     config_dir = take_option(overrides, "--config-dir", "-cd")
     _refuse_flags(overrides)
-    jobs = sweep_jobs(overrides, config_dir)
-    composed: list[Composed] = []
-    problems: dict[str, None] = {}
-    for job in jobs:
-        try:
-            composed.append(compose(job, config_dir))
-        except ConfigError as error:
-            problems |= dict.fromkeys(error.problems)
-    if problems:
-        raise ConfigError(list(problems))
-    first = composed[0].experiment
-    print(f"sweep of {len(jobs)} jobs", file=sys.stderr)
-    failures: list[str] = []
-    count = 0
+    own, overrides = split(overrides)
+    settings, launcher = settings_of(own)
+    jobs = plan(sweep_jobs(overrides, config_dir, settings.zip), config_dir)
+    command = ["seqexp", "train", *typed]
+    manifest = manifest_of(jobs, command=command, config_dir=config_dir, launcher=launcher, settings=own)
+    return finish(drive(manifest, jobs, settings, lambda: runner(launcher, jobs, command)), len(jobs))
 
-    def run(composed: Composed) -> None:
-        nonlocal count
-        from seqexp.run.train import directory_of
 
-        count += 1
-        print(f"[{count}/{len(jobs)}] {directory_of(composed.experiment)}", file=sys.stderr)
-        try:
-            code = _train(composed, ["seqexp", "train", *typed])
-        except SeqexpError as error:
-            failures.append(f"{directory_of(composed.experiment)}: {str(error).splitlines()[-1]}")
-            return
-        if code > 128:
-            raise SystemExit(code)
-
-    if not any(a.startswith("hydra.sweep.dir=") for a in overrides):
-        arguments.append(f"hydra.sweep.dir={sweep_directory(first, overrides)}")
-    hydra_main(["-m", *arguments], run)
-    if failures:
+def finish(ended: Ended, jobs: int) -> int:
+    """Name each failed job with its last line and its directory; the exit code."""
+    if ended.failures:
         from seqexp.cli import fail
 
-        return fail(f"{len(failures)} of {len(jobs)} jobs failed:\n  " + "\n  ".join(failures), 1)
-    return 0
+        lines = [f"{job.directory}: {line}" for job, line in ended.failures]
+        fail(f"{len(lines)} of {jobs} jobs failed:\n  " + "\n  ".join(lines), 1)
+    if ended.signal is not None:
+        print(f"stopped by signal {ended.signal}; the same command goes on", file=sys.stderr)
+        return 128 + ended.signal
+    return 1 if ended.failures else 0
 
 
-def sweep_directory(first: Experiment, overrides: Sequence[str]) -> str:
-    """`outputs/sweeps/stocks-3fa9c2d1`: the same for the same sweep typed again, in whatever order."""
-    import hashlib
+def runner(launcher: str, jobs: Sequence[Job], command: Sequence[str]) -> Run:
+    """Prepare this process to run the jobs of a sweep.
 
-    digest = hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
-    return f"{first.outputs}/sweeps/{first.name}-{digest}"
+    Returns:
+        What trains one: in this process with all its progress, in a worker in silence.
+    """
+    # Before numpy and torch start their pools: as many threads as a job may have, wherever it runs.
+    threads = max(job.composed.experiment.threads for job in jobs)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    if launcher == "basic":
+        return lambda composed: _train(composed, command)
+    for name in _WORKERS_NEED:
+        importlib.import_module(name)
+    return lambda composed: _train_quietly(composed, command)
+
+
+_WORKERS_NEED = (
+    "seqexp.run.train", "pandas", "pyarrow.parquet", "pyarrow.pandas_compat", "scipy.stats", "sklearn.linear_model",
+    "arch", "torch.utils.serialization.config", "encodings.utf_8_sig",
+    "statsmodels.tsa.holtwinters", "statsmodels.tsa.statespace.sarimax", "statsmodels.tsa.stattools",
+)  # fmt: skip
+"""What a job imports on its way: the parent of all workers has it once for them all."""
+
+
+def _train_quietly(composed: Composed, command: Sequence[str]) -> int:
+    from seqexp.config.compose import Composed
+    from seqexp.run.train import train
+
+    tracking = composed.experiment.tracking.model_copy(update={"progress": "none"})
+    experiment = composed.experiment.model_copy(update={"tracking": tracking})
+    outcome = train(Composed(experiment, composed.values), command)
+    return 0 if outcome.signal is None else 128 + outcome.signal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -32,12 +33,15 @@ class Composed:
         self.values = values
 
 
-def compose(overrides: Sequence[str], config_dir: str | None = None) -> Composed:
+def compose(
+    overrides: Sequence[str], config_dir: str | None = None, chosen: dict[tuple[str, ...], DictConfig] | None = None
+) -> Composed:
     """Compose and validate one experiment.
 
     Args:
         overrides: Hydra's `key=value`, `group=option`, `~key`.
         config_dir: One more folder of YAML, searched after our own.
+        chosen: Keeps the composition of each choice of files from call to call: most of the time of a call.
 
     Raises:
         ConfigError: With everything that is wrong at once.
@@ -47,9 +51,13 @@ def compose(overrides: Sequence[str], config_dir: str | None = None) -> Composed
     parsed = parse(overrides, problems)
     groups = [o for o in parsed if chooses_file(o, roots)]
     assignments = [o for o in parsed if not chooses_file(o, roots)]
-    config = _compose(groups, roots, problems)
+    choice = tuple(str(o.input_line) for o in groups)
+    known = chosen.get(choice) if chosen is not None else None
+    config = _compose(groups, roots, problems) if known is None else copy.deepcopy(known)
     if config is None:
         raise ConfigError(problems)
+    if chosen is not None and known is None and not problems:
+        chosen[choice] = copy.deepcopy(config)
     _assign(config, assignments, problems)
     try:
         values, as_said = _plain(config)

@@ -55,15 +55,18 @@ def parse_assignment(override: str) -> tuple[str, Any]:
     return parsed[0].key_or_group, parsed[0].value()
 
 
-def sweep_jobs(overrides: Sequence[str], config_dir: str | None = None) -> list[list[str]]:
+def sweep_jobs(
+    overrides: Sequence[str], config_dir: str | None = None, zipped: Sequence[Sequence[str]] = ()
+) -> list[list[str]]:
     """The overrides of each job of Hydra's Cartesian sweep, in its order.
 
     Args:
         overrides: As for `compose`; `model=lstm,gru`, `seed=range(1,4)` and `model=glob(*)` name several values.
         config_dir: One more folder of YAML.
+        zipped: Groups of keys that advance together and count as one.
 
     Raises:
-        ConfigError: If one cannot be read.
+        ConfigError: If one cannot be read, names no value, or does not fit those it is zipped with.
     """
     from hydra.core.override_parser.types import Glob
 
@@ -84,9 +87,39 @@ def sweep_jobs(overrides: Sequence[str], config_dir: str | None = None) -> list[
             choices[key] = [f"{key}={value}" for value in named(override)]
         else:
             problems.append(f"'{override.input_line}' must name its values, as in {key}=1,2 or {key}=range(1,3)")
+            continue
+        if not choices[key]:
+            problems.append(f"'{override.input_line}' names no value, so the sweep has no job")
+    groups = _zipped(choices, zipped, problems)
     if problems:
         raise ConfigError(problems)
-    return [list(job) for job in itertools.product(*choices.values())]
+    return [[word for words in job for word in words] for job in itertools.product(*groups)]
+
+
+def _zipped(
+    choices: dict[str, list[str]], zipped: Sequence[Sequence[str]], problems: list[str]
+) -> list[list[tuple[str, ...]]]:
+    """What is combined: each key's values, and in place of a group's first key those of all its keys side by side."""
+    plain = {key.lstrip("+"): key for key in choices}
+    group_of: dict[str, Sequence[str]] = {}
+    for group in zipped:
+        for key in group:
+            if key not in plain:
+                problems.append(f"sweep.zip names '{key}', which is not swept; say {key}=VALUE,VALUE or leave it out")
+            if key in group_of:
+                problems.append(f"sweep.zip names '{key}' twice; a key advances with one group")
+            group_of[key] = group
+        sizes = {key: len(choices[plain[key]]) for key in group if key in plain}
+        if len(set(sizes.values())) > 1:
+            text = ", ".join(f"{key} has {size}" for key, size in sizes.items())
+            problems.append(f"sweep.zip needs as many values of each key of a group, but {text}")
+    if problems:
+        return []
+    combined: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for key in plain:
+        group = tuple(group_of.get(key, (key,)))
+        combined.setdefault(group, list(zip(*(choices[plain[k]] for k in group), strict=True)))
+    return list(combined.values())
 
 
 def is_group(key: str) -> bool:

@@ -15,6 +15,7 @@ import yaml
 
 from seqexp.config.folder import CONF, groups
 from seqexp.config.schema import Experiment
+from seqexp.config.schema.sweep import Sweep
 
 _INTRO = """# Configuration
 
@@ -25,6 +26,9 @@ A key is set on the command line, `seqexp train trainer.max_epochs=50`, or in a 
 `--config-dir my_conf` with `my_conf/experiment/mine.yaml` and `experiment=mine`. `model=gru` chooses the file
 `conf/model/gru.yaml`; the keys under it are then those of that option.
 """
+
+_SWEEP = """How `seqexp train -m` runs its jobs: no part of an experiment, and nothing here changes a result.
+`hydra/launcher=` is one of `basic`, `local`; see [sweeps.md](sweeps.md)."""
 
 _BOUNDS = {
     "minimum": "at least {}",
@@ -67,6 +71,9 @@ def markdown() -> str:
             parts.append(f"### {group}={name}\n\n{section.get('description', '').strip()}\n")
             fields = {k: v for k, v in section["properties"].items() if k != "name"}
             parts.append(_table(schema, fields, _defaults(group, str(name)), f"{group}."))
+    parts.append(f"## sweep\n\n{_SWEEP}\n")
+    sweep = Sweep.model_json_schema()
+    parts.append(_table(sweep, sweep["properties"], _read(CONF / "sweep.yaml"), "sweep."))
     for group in ("experiment", "debug"):
         parts.append(f"## {group}\n\nWhole set-ups, `{group}=` one of:\n")
         parts += [f"- `{option}`: {_first_comment(group, option)}" for option in groups().get(group, [])]

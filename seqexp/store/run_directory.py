@@ -87,6 +87,17 @@ class RunDirectory:
             self._status |= fields
             write_json(self.status_file, {**self._status, "heartbeat": time.time()})
 
+    def is_claimed(self) -> bool:
+        """Whether another process, here or on another machine, writes this run now."""
+        if self._is_held_elsewhere(self.status()):
+            return True
+        try:
+            lock = (self.path / ".lock").open("r+b")
+        except OSError:
+            return False
+        with lock:
+            return not _try_lock(lock)
+
     def remove(self) -> None:
         """Delete the directory, and its parent if it holds nothing else."""
         shutil.rmtree(self.path)
@@ -109,9 +120,7 @@ class RunDirectory:
             if not _try_lock(lock):
                 raise RunError(self._taken("is being written by another process"))
             status = self.status()
-            elsewhere = status.get("host") not in (None, socket.gethostname())
-            age = time.time() - float(status.get("heartbeat", 0))
-            if status["state"] == "running" and elsewhere and age < STALE_SECONDS:
+            if self._is_held_elsewhere(status):
                 raise RunError(self._taken("is being written on another machine"))
             for folder in (self.path, self.checkpoints, self.predictions):
                 sweep_temporaries(folder)
@@ -124,6 +133,11 @@ class RunDirectory:
             finally:
                 stop.set()
                 beat.join()
+
+    def _is_held_elsewhere(self, status: Mapping[str, Any]) -> bool:
+        """Whether it runs on another machine, where locks may not reach."""
+        elsewhere = status.get("host") not in (None, socket.gethostname())
+        return status["state"] == "running" and elsewhere and is_alive(status)
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(HEARTBEAT_SECONDS):

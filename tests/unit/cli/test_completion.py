@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run.mkdir(parents=True)
     (run / "config.yaml").write_text("")
     (tmp_path / "outputs" / "sweeps" / "x").mkdir(parents=True)
+    (tmp_path / "outputs" / "sweeps" / "x" / "manifest.json").write_text("{}")
     (tmp_path / "prices").mkdir()
     for name in ("prices/a.csv", "prices.csv", ".hidden.csv"):
         (tmp_path / name).write_text("")
@@ -69,6 +70,12 @@ RUN = "outputs/stocks/lstm-seed1-3fa9c2d1"
         ("runs ", ["list", "show", "diff"]),
         ("runs show ", ["latest", RUN]),
         ("runs diff latest out", [RUN]),
+        ("train sw", []),
+        ("train -m sw", ["sweep."]),
+        ("train -m sweep.w", ["sweep.workers="]),
+        ("train -m hydra/launcher=l", ["hydra/launcher=local"]),
+        ("sweep ", ["list", "retry", "status"]),
+        ("sweep status ", ["latest", "outputs/sweeps/x"]),
         ("data ", ["describe"]),
         ("data describe data=s", ["data=stocks"]),
         ("completion ", ["bash", "zsh", "fish"]),

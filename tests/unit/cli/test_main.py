@@ -61,7 +61,7 @@ def test_the_version_is_the_packages(run: Callable[..., Ended]) -> None:
         (("model=lstm", "seed=2"), "there is no command 'model=lstm'; did you mean 'seqexp train model=lstm seed=2'?"),
         (
             ("xyz",),
-            "there is no command 'xyz'; the commands are train, resume, evaluate, predict, runs, data, completion",
+            "there is no command 'xyz'; the commands are train, resume, evaluate, predict, runs,",
         ),
         (("-x",), "there is no command '-x'; the commands are train"),
         (("",), "there is no command ''; the commands are train"),

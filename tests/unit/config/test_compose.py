@@ -298,3 +298,18 @@ def test_hydra_leaves_the_process_as_it_was(tmp_path: Path, monkeypatch: pytest.
     assert (Path.cwd(), sys.argv) == (before, argv)
     assert "HYDRA_FULL_ERROR" not in os.environ
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kept_choice_of_files_composes_as_a_fresh_one() -> None:
+    chosen: dict[tuple[str, ...], Any] = {}
+    words = [["model=gru", "seed=1", "+data.columns.date=Day"], ["seed=2", "model=gru"], ["model=gru", "name=x"]]
+    assert [compose(w, None, chosen).values for w in words] == [compose(w).values for w in words]
+    assert list(chosen) == [("model=gru",)]
+
+
+def test_a_wrong_choice_is_told_each_time() -> None:
+    chosen: dict[tuple[str, ...], Any] = {}
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="model must be one of"):
+            compose(["model=nope"], None, chosen)
+    assert chosen == {}

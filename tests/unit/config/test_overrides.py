@@ -76,3 +76,37 @@ def test_a_sweep_that_cannot_be_read_says_all_that_is_wrong() -> None:
         "'foo' must be key=value; quote special characters: 'key=\"a, b\"'  (command line)",
         "'seed=interval(1,2)' must name its values, as in seed=1,2 or seed=range(1,3)",
     )
+
+
+def test_zipped_keys_advance_together_in_the_place_of_the_first() -> None:
+    words = ["model=rnn,gru", "seed=1,2", "+optimizer.lr=0.1,0.2", "name=x"]
+    assert sweep_jobs(words, zipped=[["model", "optimizer.lr"]]) == [
+        ["model=rnn", "+optimizer.lr=0.1", "seed=1", "name=x"],
+        ["model=rnn", "+optimizer.lr=0.1", "seed=2", "name=x"],
+        ["model=gru", "+optimizer.lr=0.2", "seed=1", "name=x"],
+        ["model=gru", "+optimizer.lr=0.2", "seed=2", "name=x"],
+    ]
+    assert sweep_jobs(["a=1,2", "b=3,4", "c=range(5,7)"], zipped=[["a", "c", "b"]]) == [
+        ["a=1", "c=5", "b=3"], ["a=2", "c=6", "b=4"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zipped", "problem"),
+    [
+        ([["a", "b"]], "sweep.zip needs as many values of each key of a group, but a has 2, b has 3"),
+        ([["a", "x"]], "sweep.zip names 'x', which is not swept; say x=VALUE,VALUE or leave it out"),
+        ([["a", "c"], ["c"]], "sweep.zip names 'c' twice; a key advances with one group"),
+    ],
+)
+def test_keys_that_cannot_be_zipped_are_told(zipped: list[list[str]], problem: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        sweep_jobs(["a=1,2", "b=1,2,3", "c=1,2"], zipped=zipped)
+    assert error.value.problems == (problem,)
+
+
+@pytest.mark.parametrize("override", ["seed=range(1,1)", "model=glob(x*)"])
+def test_a_sweep_over_nothing_is_told(override: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        sweep_jobs(["name=a,b", override])
+    assert error.value.problems == (f"'{override}' names no value, so the sweep has no job",)

@@ -58,6 +58,8 @@ def rows() -> dict[str, list[str]]:
         ("scheduler=one_cycle scheduler.rise", "0.3", "number, greater than 0, less than 1"),
         ("trainer=default trainer.clip_norm", "1.0", "number, greater than 0 or null"),
         ("trainer=default trainer.checkpoints.keep_last", "2", "whole number, at least 1"),
+        ("sweep sweep.retries", "2", "whole number, at least 0"),
+        ("sweep sweep.workers", "null", "whole number, at least 1 or null"),
         ("tracking=console tracking.progress", '"auto"', "auto, live, plain, json, none"),
         ("task=forecasting task.quantiles", "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]", "list of number"),
     ],

@@ -409,3 +409,21 @@ def test_a_thousand_runs_are_listed_from_one_small_file_each(tmp_path: Path) -> 
     rows = json.loads(ended.stdout)
     assert [r["heartbeat"] for r in rows] == list(range(1000))
     assert json.loads(ended.stderr) == [0, 1000, ["status.json"], []]
+
+
+def test_a_run_is_claimed_while_it_is_written_here(run: RunDirectory) -> None:
+    assert not run.is_claimed()
+    with run.claimed():
+        run.update(state="running")
+        assert run.is_claimed()
+        assert run.is_claimed(), "looking lets go of nothing"
+    assert run.status()["state"] == "running"
+    assert not run.is_claimed()
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("age", "claimed"), [(STALE_SECONDS - 1, True), (STALE_SECONDS + 1, False)])
+def test_a_run_is_claimed_while_it_beats_on_another_machine(run: RunDirectory, age: float, claimed: bool) -> None:
+    run.path.mkdir(parents=True)
+    run.status_file.write_text(json.dumps({"state": "running", "host": "elsewhere", "pid": 1, "heartbeat": NOW - age}))
+    assert run.is_claimed() is claimed
