@@ -102,7 +102,7 @@ def _hydra(arguments: list[str]) -> int:
     general = [a for a in arguments if a in ("--hydra-help", "--version")]
     if not general:
         compose(overrides, _peek(arguments))
-    hydra_main(general or arguments, print)  # none of these flags runs a job
+    hydra_main(general or arguments)
     return 0
 
 

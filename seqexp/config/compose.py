@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,12 +109,11 @@ def group_option(group: str, option: str) -> Any:
     return compose([f"{group}={option}"]).values[group]
 
 
-def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> None:
-    """Hand the command line to Hydra: `-m`, `--cfg job`, `--info`, `--hydra-help`, launchers and sweepers.
+def hydra_main(arguments: Sequence[str]) -> None:
+    """Let Hydra itself answer `--cfg job`, `--info` or `--hydra-help`, none of which runs a job.
 
     Args:
         arguments: Everything after `seqexp train`.
-        job: Runs one composed experiment; Hydra's launcher calls it.
 
     Raises:
         ConfigError: If the configuration is wrong.
@@ -123,17 +122,13 @@ def hydra_main(arguments: Sequence[str], job: Callable[[Composed], None]) -> Non
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    def task(config: DictConfig) -> None:
-        values, shown = _plain(config)
-        job(Composed(validate(values), shown))
-
     # Hydra prints its own errors and exits with 1 unless this is set; ours say more.
     logging.raiseExceptions = False  # Hydra prints by logging, which would complain of `| head`
     before, argv = os.environ.get("HYDRA_FULL_ERROR"), sys.argv
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv = ["seqexp train", *(forced(a) for a in arguments)]
     try:
-        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(task)()
+        hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(lambda _: None)()
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_first_line(error)) from None
     finally:
