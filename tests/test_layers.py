@@ -76,7 +76,8 @@ MAY = {
     "track": ("training", "store", "errors"),
     "run": ("config", "data", "models", "tasks", "training", "track", "store", "errors"),
     "sweep": ("config", "training", "store", "errors"),
-    "cli": ("config", "run", "sweep", "store", "errors"),
+    "compare": ("config", "store", "errors"),
+    "cli": ("compare", "config", "run", "sweep", "store", "errors"),
     "__main__": ("cli",),
 }
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "forecast from new data",
     "runs": "list runs, show one, or compare two configurations",
     "sweep": "list sweeps, show how far one is, or run what failed or is missing",
+    "compare": "compare runs with each other and with classical methods, and test the differences",
     "data": "describe a data set without training",
     "completion": "print the shell code that makes TAB complete commands and keys",
 }

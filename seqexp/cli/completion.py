@@ -50,6 +50,7 @@ _FLAGS = {
     "resume": ("--json", "--outputs", "--help"),
     "evaluate": ("--split", "--checkpoint", "--json", "--outputs", "--help"),
     "predict": ("--input", "--output", "--checkpoint", "--outputs", "--help"),
+    "compare": ("--by", "--over", "--metric", "--csv", "--json", "--latex", "--markdown", "--outputs", "--help"),
     "runs": ("--json", "--outputs", "--help"),
     "sweep": ("--json", "--outputs", "--help"),
     "data": ("--json", "--help"),
@@ -97,7 +98,7 @@ def complete(words: Sequence[str]) -> list[str]:
         return _starting(current, ["latest", *_sweeps()] if before else ("list", "status", "retry"))
     if command == "data" and not before:
         return _starting(current, ("describe",))
-    if command in ("evaluate", "predict", "runs") or (command == "resume" and not before):
+    if command in ("evaluate", "predict", "compare", "runs") or (command == "resume" and not before):
         return _starting(current, _runs())
     return _overrides(before, current)
 

@@ -20,6 +20,7 @@ from seqexp.data.windows import Windows
 from seqexp.run import predictions
 from seqexp.run.baselines import fit_baselines, spread_units
 from seqexp.run.problem import Problem
+from seqexp.run.window_losses import Keep
 from seqexp.store import metric_log
 from seqexp.store.run_directory import RunDirectory
 from seqexp.tasks.metrics import Forecast
@@ -39,8 +40,9 @@ HIGHER_IS_BETTER = ("directional_accuracy", "accuracy", "balanced_accuracy", "au
 
 
 def model_record(
-    problem: Problem, model: nn.Module, calibration: Tensor | None, split: str, keep: Path | None = None
-) -> Record:
+    problem: Problem, model: nn.Module, calibration: Tensor | None, split: str, keep: Path | None = None, *,
+    losses: Keep | None = None,
+) -> Record:  # fmt: skip
     """Score a model, in evaluation mode, on a split.
 
     Args:
@@ -49,16 +51,19 @@ def model_record(
         calibration: The spread of a point forecast.
         split: valid or test.
         keep: Where the forecasts are written as Parquet; None: nowhere.
+        losses: Keeps the losses of each window.
     """
     predictor = problem.task.predictor
     made = ((o, predictor.forecast(model, o, calibration)) for o in _origins(problem, split))
     forecasts = made if keep is None else predictions.kept(made, keep, problem.task)
-    return _record(problem, split, problem.experiment.model.name, forecasts, model=True)
+    name = problem.experiment.model.name
+    return _record(problem, split, name, losses(name, forecasts) if losses else forecasts, model=True)
 
 
 def baseline_records(
-    problem: Problem, split: str, say: Callable[[str], None], working: Callable[[str], None]
-) -> list[Record]:
+    problem: Problem, split: str, say: Callable[[str], None], working: Callable[[str], None], *,
+    losses: Keep | None = None,
+) -> list[Record]:  # fmt: skip
     """Fit and score every baseline on a split."""
     task = problem.task
     records = []
@@ -71,7 +76,8 @@ def baseline_records(
             valid = np.concatenate(list(_origins(problem, "valid")))
             residuals = task.residual_quantiles(fitted(valid), valid, units)
         forecasts = ((o, task.predictor.from_points(fitted(o), o, residuals, units)) for o in _origins(problem, split))
-        records.append(_record(problem, split, name, forecasts, model=False))
+        kept = losses(name, forecasts) if losses else forecasts
+        records.append(_record(problem, split, name, kept, model=False))
     return records
 
 

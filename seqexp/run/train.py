@@ -15,6 +15,7 @@ from seqexp.config.compose import Composed
 from seqexp.config.identity import EXTENDS, differences, run_name, under
 from seqexp.config.schema import Experiment
 from seqexp.errors import ConfigError, DataError, RunError
+from seqexp.run import window_losses
 from seqexp.run.describe import summarised
 from seqexp.run.device import kernel_of, prepare
 from seqexp.run.extend import as_extended, record_extension
@@ -183,9 +184,9 @@ class _Training:
         payload = checkpoint.load(best) if best else state.state_dict()
         model = trained_model(self.experiment, {"preprocessing": problem.preprocessing, **payload}, problem.device)
         keep = self.directory.predictions / "test.parquet"
-        with torch.inference_mode():
-            records = [model_record(problem, model, payload["calibration"], "test", keep)]
-            records += baseline_records(problem, "test", self.console.say, self.console.working)
+        with window_losses.kept(self.directory.losses, problem.task) as losses, torch.inference_mode():
+            records = [model_record(problem, model, payload["calibration"], "test", keep, losses=losses)]
+            records += baseline_records(problem, "test", self.console.say, self.console.working, losses=losses)
         for record in records:
             log.write({**record, "step": state.progress.step, "epoch": state.progress.epoch})
         log.flush()

@@ -39,6 +39,7 @@ class RunDirectory:
         self.metrics = path / "metrics.jsonl"
         self.checkpoints = path / "checkpoints"
         self.predictions = path / "predictions"
+        self.losses = self.predictions / "test-losses.parquet"
         self.provenance = path / "provenance.json"
         self.log = path / "log.txt"
         self.profile = path / "profile"

@@ -55,10 +55,23 @@ def load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RunError(f"{path} has more than {MAX_BYTES} bytes; no configuration does")
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise RunError(f"{path} is not plain YAML: {error}") from None
+    return loads(text, path)
+
+
+def loads(text: str, path: Path) -> dict[str, Any]:
+    """The mapping in YAML text that came from a file.
+
+    Raises:
+        RunError: If it is anything but plain values in mappings and lists.
+    """
+    try:
+        value = yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{path} is not plain YAML: {reason}") from None
     if not isinstance(value, dict):

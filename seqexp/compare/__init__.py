@@ -1,0 +1,1 @@
+"""Runs beside each other: means, intervals, and whether their differences are real."""
