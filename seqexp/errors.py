@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+OUT_OF_MEMORY = "out of memory; try a smaller trainer.batch_size, data.window, data.max_length or model.hidden_sizes"
+
 
 class SeqexpError(Exception):
     """Anything seqexp says in one message instead of a traceback."""
@@ -43,3 +45,15 @@ class CheckpointError(SeqexpError):
 
 class TrainingError(SeqexpError):
     """The numbers went wrong: a loss that is not finite, out of memory."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says first, or its kind if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory left, which torch says by errors of its own, on a CPU by a plain RuntimeError."""
+    said = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(s in str(error) for s in said))

@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from seqexp.errors import SeqexpError
+from seqexp.errors import OUT_OF_MEMORY, SeqexpError, is_out_of_memory
+from seqexp.text import printable
 
 COMMANDS = {
     "train": "train an experiment, go on with it, or sweep over many (-m)",
@@ -51,8 +52,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     except KeyboardInterrupt as stopped:
         return 128 + int(getattr(stopped, "number", 2))
-    except MemoryError:
-        return fail("out of memory; try a smaller trainer.batch_size, data.window or model.hidden_sizes", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return fail(OUT_OF_MEMORY, 1)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
         return fail(f"cannot use{place}: {error.strerror or error}", 1)
@@ -63,11 +66,6 @@ def fail(message: str, code: int) -> int:
     """Say what is wrong, on stderr, in one block."""
     print(f"seqexp: {printable(message)}", file=sys.stderr)
     return code
-
-
-def printable(text: str) -> str:
-    """Text from outside without the characters that steer a terminal."""
-    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _dispatch(arguments: list[str]) -> int:

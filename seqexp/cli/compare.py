@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqexp.cli import printable
 from seqexp.cli.options import Parser
+from seqexp.text import columns, number, printable
 
 EXAMPLES = """examples:
   seqexp compare outputs/stocks
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser("compare", "Compare runs, and test whether their differences are real.", EXAMPLES)
     parser.add_argument("run", nargs="+", metavar="RUN", help="directories, folders, sweeps, globs, or parts of names")
     parser.add_argument("--by", default="", metavar="KEYS", help="keys that tell groups apart (those that differ)")
-    parser.add_argument("--over", default="seed", metavar="KEYS", help="keys that are averaged over (seed)")
+    parser.add_argument("--over", default="seed,data.fold", metavar="KEYS", help="keys averaged over (seed,data.fold)")
     parser.add_argument("--metric", metavar="NAME", help="a test metric, as test/mase (the first of the table)")
     style = parser.add_mutually_exclusive_group()
     for name in ("csv", "json", "latex", "markdown"):
@@ -36,8 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     from seqexp.compare.gather import directories, members
     from seqexp.compare.groups import grouped, keys_of
 
-    found, notes = members(directories(options.run, Path(options.outputs)))
     by, over = ([k for k in text.split(",") if k] for text in (options.by, options.over))
+    found, notes = members(directories(options.run, Path(options.outputs)), over)
     metric = (options.metric or str(found[0].status["headline"])).removeprefix("test/")
     rows, words = compare(grouped(found, keys_of(found, by, over)), metric)
     table = [row.as_dict() for row in rows]
@@ -64,14 +65,12 @@ def _written(table: Sequence[dict[str, Any]], style: str | None, metric: str) ->
         lines.insert(1, ["---"] * len(COLUMNS))
         return "\n".join(f"| {' | '.join(c.replace('|', '/') for c in line)} |" for line in lines)
     if style == "latex":
-        body = [" & ".join(c.replace("_", r"\_") for c in line) + r" \\" for line in lines]
+        body = [" & ".join(re.sub(r"([_%&#$])", r"\\\1", c) for c in line) + r" \\" for line in lines]
         return "\n".join((rf"\begin{{tabular}}{{rl{'r' * 7}}}", *body, r"\end{tabular}"))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
-    shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return printable("\n".join((f"test {metric}, best first; low and high: 95 % interval over seeds", *shown)))
+    return printable(f"test {metric}, best first; low and high: 95 % interval over seeds\n{columns(lines).rstrip()}")
 
 
 def _cell(value: Any, *, exact: bool) -> str:
-    if value is None:
-        return ""
-    return f"{value:#.4g}".rstrip(".") if isinstance(value, float) and not exact else str(value)
+    if exact:
+        return "" if value is None else str(value)
+    return str(value) if isinstance(value, int | str) else number(value)

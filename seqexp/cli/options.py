@@ -59,7 +59,14 @@ def take_option(arguments: list[str], *names: str) -> str | None:
 
 
 def groups_help() -> str:
-    """`  model      gru, lstm, rnn`, a line for each group, from the files that are there."""
+    """`  model      gru, lstm, rnn`, some lines for each group, from the files that are there."""
+    import textwrap
+
     from seqexp.config.folder import groups
 
-    return "".join(f"  {name:<12}{', '.join(options)}\n" for name, options in groups().items())
+    return "".join(
+        textwrap.fill(
+            ", ".join(options), 110, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14, break_on_hyphens=False
+        ) + "\n"
+        for name, options in groups().items()
+    )  # fmt: skip

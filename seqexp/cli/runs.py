@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqexp.cli import printable
 from seqexp.cli.options import Parser
-from seqexp.errors import RunError
-from seqexp.store.run_directory import RunDirectory, all_runs, find, is_alive
+from seqexp.store.run_directory import RunDirectory, all_runs, find
+from seqexp.sweep.scores import named, scores
+from seqexp.text import columns, number, printable
 
 EXAMPLES = """examples:
   seqexp runs                     all runs, newest last
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _list(outputs: Path, *, as_json: bool) -> None:
-    rows = [{"run": str(run), **_status(run)} for run in all_runs(outputs)]
+    rows = [{"run": str(run), **run.observed_status()} for run in all_runs(outputs)]
     rows.sort(key=lambda r: r.get("heartbeat", 0))
     if as_json:
         print(json.dumps(rows))
@@ -52,40 +52,27 @@ def _list(outputs: Path, *, as_json: bool) -> None:
         print(f"no runs in {outputs}; `seqexp train` makes one")
         return
     header = ("run", "state", "epoch", "best valid", "test", "best classical", "when")
-    lines = [header, *(_line(row) for row in rows)]
-    _columns(lines)
+    print(printable(columns([header, *(_line(row) for row in rows)])), end="")
 
 
-def _line(row: Mapping[str, Any]) -> tuple[str, ...]:
-    results = row.get("results") or {}
-    metric, model = row.get("headline"), row.get("model")
-    others = {k: v for k, v in results.items() if k != model and isinstance(v, int | float)}
-    rival = min(others, key=others.__getitem__) if others else None
-    mine = results.get(model)
+def _line(status: Mapping[str, Any]) -> tuple[str, ...]:
+    row = scores(status)
     return (
-        str(row["run"]),
+        str(status["run"]),
         str(row["state"]),
-        f"{row.get('epoch', 0)}/{row.get('max_epochs', '?')}",
-        _number(row.get("best")),
-        f"{metric} {_number(mine)}" if mine is not None else "",
-        f"{rival} {_number(others[rival])}" if rival else "",
-        time.strftime("%Y-%m-%d %H:%M", time.localtime(row["heartbeat"])) if row.get("heartbeat") else "",
+        f"{row['epoch']}/{status.get('max_epochs', '?')}",
+        number(row["best"]),
+        named(row["metric"], row["score"]),
+        named(row["classical"], row["classical_score"]),
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(status["heartbeat"])) if status.get("heartbeat") else "–",
     )
-
-
-def _status(run: RunDirectory) -> dict[str, Any]:
-    try:
-        status = run.status()
-    except RunError:
-        return {"state": "damaged"}
-    return {**status, "state": "stopped"} if status["state"] == "running" and not is_alive(status) else status
 
 
 def _show(run: RunDirectory, *, as_json: bool) -> None:
     from seqexp.run.results import RESULT_SPLIT, print_table, test_records
     from seqexp.store.run_directory import read_json
 
-    status, config = _status(run), run.read_config()
+    status, config = run.observed_status(), run.read_config()
     provenance = read_json(run.provenance) if run.provenance.exists() else {}
     records = test_records(run)
     if as_json:
@@ -115,26 +102,16 @@ def _diff(one: RunDirectory, other: RunDirectory, *, as_json: bool) -> None:
         print(json.dumps({key: list(pair) for key, pair in changed.items()}))
         return
     for letter, run in (("A", one), ("B", other)):
-        status = _status(run)
-        metric, mine = status.get("headline"), (status.get("results") or {}).get(status.get("model"))
-        score = f": {metric} of {status['model']} {_number(mine)}" if mine is not None else ""
+        status = run.observed_status()
+        row = scores(status)
+        score = f": {row['metric']} of {status['model']} {number(row['score'])}" if row["score"] is not None else ""
         print(printable(f"{letter} {run}\n{letter} {status['state']}{score}"))
     if changed:
-        _columns([("", "A", "B"), *((key, _shown(a), _shown(b)) for key, (a, b) in changed.items())])
+        lines = [("", "A", "B"), *((key, _shown(a), _shown(b)) for key, (a, b) in changed.items())]
+        print(printable(columns(lines)), end="")
     else:
         print("no key differs")
 
 
-def _columns(lines: Sequence[Sequence[str]]) -> None:
-    """Print lines of cells, each column as wide as its widest cell."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    for line in lines:
-        print(printable("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()))
-
-
 def _shown(value: Any) -> str:
     return "–" if value is None else str(value)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else ""

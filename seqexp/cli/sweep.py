@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqexp.cli import printable
 from seqexp.cli.options import Parser
-from seqexp.errors import ConfigError, RunError
+from seqexp.errors import ConfigError, RunError, first_line
+from seqexp.text import columns, printable
 
 EXAMPLES = """examples:
   seqexp sweep                            all sweeps
@@ -49,14 +49,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _list(outputs: Path, *, as_json: bool) -> int:
     from seqexp.sweep.manifest import all_sweeps, read
-    from seqexp.sweep.summary import columns, counted, rows
+    from seqexp.sweep.summary import counted, rows
 
     found: list[dict[str, Any]] = []
     for directory in all_sweeps(outputs):
         try:
             manifest = read(directory)
         except RunError as error:
-            found.append({"sweep": str(directory), "created": 0.0, "jobs": str(error).splitlines()[0]})
+            found.append({"sweep": str(directory), "created": 0.0, "jobs": first_line(error)})
             continue
         jobs = counted([row["state"] for row in rows(manifest)])
         found.append({"sweep": str(directory), "created": manifest.created, "jobs": jobs})
@@ -91,7 +91,7 @@ def _retry(directory: Path, said: Sequence[str], command: Sequence[str]) -> int:
     from seqexp.cli.train import finish, runner
     from seqexp.sweep.drive import drive
     from seqexp.sweep.manifest import read
-    from seqexp.sweep.plan import plan, status_of
+    from seqexp.sweep.plan import plan
     from seqexp.sweep.settings import of_sweep, settings_of
 
     if others := [word for word in said if not of_sweep(word)]:
@@ -99,7 +99,7 @@ def _retry(directory: Path, said: Sequence[str], command: Sequence[str]) -> int:
                           "sweep.* and hydra/launcher=")  # fmt: skip
     manifest = read(directory)
     settings, launcher = settings_of([*manifest.settings, *said], manifest.launcher)
-    unfinished = [i for i, run in enumerate(manifest.runs) if status_of(run)["state"] != "complete"]
+    unfinished = [i for i, run in enumerate(manifest.runs) if run.observed_status()["state"] != "complete"]
     jobs = plan([manifest.overrides[i] for i in unfinished], manifest.config_dir)
     for i, job in zip(unfinished, jobs, strict=True):
         if os.path.realpath(job.directory.path) != os.path.realpath(manifest.runs[i].path):

@@ -7,18 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqexp.compare.gather import Member
-from seqexp.compare.statistics import Floats, diebold_mariano, enough, holm, interval, mcnemar
+from seqexp.compare.losses import LOSS, Losses, Source
+from seqexp.compare.statistics import FEWEST_SEEDS, Floats, holm, interval
+from seqexp.errors import ConfigError
+from seqexp.tasks.better import cost
 
-HIGHER = ("directional_accuracy", "accuracy", "balanced_accuracy", "auc", "mcc")
-LOSS = {
-    "mae": "absolute", "mase": "scaled", "rmse": "square", "crps": "crps", "wql": "crps", "qlike": "qlike",
-    "log_loss": "log_loss", "brier": "brier", "accuracy": "correct",
-}  # fmt: skip
-"""The loss of single windows whose mean is the metric, or rises and falls with it. Others cannot be tested."""
 SIGNIFICANT = 0.05
 
 
@@ -27,10 +22,10 @@ class Row:
     """One line of the table."""
 
     name: str
-    of: str
     model: bool
-    runs: Sequence[Member]
+    source: Source
     values: Floats
+    """Of each run."""
     rank: int = 0
     p: dict[str, float] = field(default_factory=dict)
     """The adjusted p-value of the difference to `best`, to the best `classical` method and to the best `model`."""
@@ -54,61 +49,85 @@ class Row:
 
 
 def compare(groups: dict[str, list[Member]], metric: str) -> tuple[list[Row], list[str]]:
-    """The rows, best first, and what they say in words."""
+    """The rows, best first, and what they say in words.
+
+    Raises:
+        ConfigError: If no run has the metric.
+    """
     rows = _rows(groups, metric)
-    sign = -1 if metric in HIGHER else 1
-    rows.sort(key=lambda r: sign * r.mean)
+    if not rows:
+        raise ConfigError(f"--metric {metric} is defined for none of these runs; name another")
+    rows.sort(key=lambda r: cost(metric, r.mean))
     for rank, row in enumerate(rows, 1):
         row.rank = rank
+    words = _tested(rows, metric)
+    few = [r.name for r in rows if r.model and len(r.values) < FEWEST_SEEDS]
+    if few:
+        words.append(f"fewer than {FEWEST_SEEDS} seeds, so no interval: {', '.join(few[:5])}{' ...' * (len(few) > 5)}")
+    if any(row.p for row in rows) and any(len(r.values) > 1 for r in rows if r.model):
+        words.append("Losses of several seeds were averaged, one by one, before they were tested.")
+    return rows, list(dict.fromkeys(words))
+
+
+def _tested(rows: Sequence[Row], metric: str) -> list[str]:
+    """Fill in the p-values; what they say."""
+    if metric not in LOSS:
+        return [f"differences in {metric} are not tested, since no losses are kept for it; those in {', '.join(LOSS)} "
+                "are"]  # fmt: skip
+    wanted = _pairs(rows)
+    pairs = {frozenset((row.rank, rival.rank)): (row, rival) for _, row, rival in wanted}  # each is tested once
+    horizon = int(rows[0].source[0][0].config.get("data.horizon", 1))
+    found = Losses(LOSS[metric], horizon).test([(row.source, rival.source) for row, rival in pairs.values()])
+    p_values = {pair: f[0] for pair, f in zip(pairs, found, strict=True) if not isinstance(f, str)}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    for kind, row, rival in wanted:
+        if (p := adjusted.get(frozenset((row.rank, rival.rank)))) is not None:
+            row.p[kind] = p
+    words = []
+    for (pair, (row, rival)), f in zip(pairs.items(), found, strict=True):
+        if isinstance(f, str):
+            words.append(f"{row.name} and {rival.name}: {f}")
+        elif row.model or rival.model:
+            words.append(_sentence(row, rival, adjusted[pair], f"{f[1]}, Holm over {len(adjusted)}"))
+    return words
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[str, Row, Row]]:
+    """What is compared: all with the best, models with the best classical method and with the best model."""
     best, classical = rows[0], next((r for r in rows if not r.model), None)
+    models = [row for row in rows if row.model]
     pairs = [("best", row, best) for row in rows[1:]]
     if classical is not None and classical is not best:
-        pairs += [("classical", row, classical) for row in rows if row.model]
-    models = [row for row in rows if row.model]
-    if models and not best.model:
+        pairs += [("classical", row, classical) for row in models]
+    if not best.model:
         pairs += [("model", row, models[0]) for row in models[1:]]
-    loss = LOSS.get(metric)
-    read = _Losses(next(iter(groups.values()))[0], loss or "")
-    tested: list[tuple[str, Row, Row, str]] = []
-    raw: list[float] = []
-    words: list[str] = []
-    if loss is None:
-        words.append(f"differences in {metric} are not tested, since no losses of windows are kept for it; those in "
-                     f"{', '.join(LOSS)} are")  # fmt: skip
-    for kind, row, rival in pairs if loss else ():
-        found = read.test(row, rival)
-        if isinstance(found, str):
-            words.append(f"{row.name} and {rival.name}: {found}")
-            continue
-        tested.append((kind, row, rival, found[1]))
-        raw.append(found[0])
-    for (kind, row, rival, test), p in zip(tested, holm(raw), strict=True):
-        row.p[kind] = p
-        if row.model or rival.model:
-            words.append(_sentence(row, rival, p, f"{test}, Holm over {len(raw)}"))
-    few = [r.name for r in rows if r.model and len(r.values) < 3]
-    if few:
-        words.append(f"fewer than 3 seeds, so no interval: {', '.join(few[:5])}{' ...' * (len(few) > 5)}")
-    if tested and any(len(r.values) > 1 for r in rows if r.model):
-        words.append("Losses of several seeds were averaged window by window before they were tested.")
-    return rows, list(dict.fromkeys(words))
+    return pairs
 
 
 def _rows(groups: dict[str, list[Member]], metric: str) -> list[Row]:
     rows: list[Row] = []
-    classical: dict[tuple[str, float], Row] = {}
+    classical: dict[tuple[str, frozenset[tuple[int, str]]], Row] = {}
     for name, runs in groups.items():
         results = [run.results(metric) for run in runs]
-        ofs = [str(run.status["model"]) for run in runs]
-        values = [r[of] for r, of in zip(results, ofs, strict=True) if of in r]
-        if values:
-            rows.append(Row(name, ofs[0], True, runs, np.array(values)))
-        for run, result, model in zip(runs, results, ofs, strict=True):
+        models = [str(run.status["model"]) for run in runs]
+        own = [(run, of, r[of]) for run, of, r in zip(runs, models, results, strict=True) if of in r]
+        if own:
+            source = tuple((run, of) for run, of, _ in own)
+            rows.append(Row(name, True, source, np.array([value for *_, value in own])))
+        # Each method's distinct values in each fold: the runs of a group usually share them.
+        methods: dict[str, dict[int, dict[str, tuple[Member, float]]]] = {}
+        for run, model, result in zip(runs, models, results, strict=True):
             for of, value in result.items():
                 if of != model:
-                    taken = any(key[0] == of for key in classical)
-                    label = f"{of} of {name}" if taken else of
-                    classical.setdefault((of, float(f"{value:.9g}")), Row(label, of, False, [run], np.array([value])))
+                    methods.setdefault(of, {}).setdefault(run.fold, {}).setdefault(f"{value:.9g}", (run, value))
+        for of, folds in methods.items():
+            for place in range(max(map(len, folds.values()))):
+                parts = {fold: list(seen.items())[place] for fold, seen in folds.items() if place < len(seen)}
+                key = (of, frozenset((fold, digits) for fold, (digits, _) in parts.items()))
+                label = f"{of} of {name}" if any(known == of for known, _ in classical) else of
+                source = tuple((run, of) for _, (run, _) in parts.values())
+                row = Row(label, False, source, np.array([value for _, (_, value) in parts.values()]))
+                classical.setdefault(key, row)
     return rows + list(classical.values())
 
 
@@ -117,52 +136,3 @@ def _sentence(row: Row, rival: Row, p: float, how: str) -> str:
         return f"{row.name} and {rival.name}: no significant difference, p = {p:.2g} ({how})"
     good, bad = (row, rival) if row.rank < rival.rank else (rival, row)
     return f"{good.name} is better than {bad.name} by {abs(good.mean - bad.mean):.4g}, p = {p:.2g} ({how})"
-
-
-class _Losses:
-    """The losses of rows, as means over series at each origin, or over origins in each series."""
-
-    def __init__(self, first: Member, column: str) -> None:
-        self.column, self.horizon = column, int(first.config["data.horizon"])
-        self._index: tuple[Any, Any] | None = None
-        self._known: dict[str, Floats | str] = {}
-
-    def test(self, one: Row, other: Row) -> tuple[float, str] | str:
-        """The p-value and the test's name, or why there is none."""
-        a, b = self._of(one), self._of(other)
-        if isinstance(a, str) or isinstance(b, str):
-            return a if isinstance(a, str) else str(b)
-        if a.shape != b.shape or self._index is None:
-            return "not tested: their windows differ"
-        if self.column == "correct" and all(np.isin(v, (0.0, 1.0)).all() for v in (a, b)):
-            return mcnemar(a == 1, b == 1), "McNemar"
-        origins, series = self._index
-        for keys, horizon, name in ((origins, self.horizon, "Diebold-Mariano"), (series, 1, "paired over series")):
-            where = np.unique(keys, return_inverse=True)[1]
-            known = np.isfinite(a - b)
-            counts = np.bincount(where[known])
-            d = (np.bincount(where[known], (a - b)[known]) / np.maximum(counts, 1))[counts > 0]
-            if enough(len(d), horizon):
-                return diebold_mariano(d, horizon)[1], name
-        return "not tested: too few windows"
-
-    def _of(self, row: Row) -> Floats | str:
-        if row.name not in self._known:
-            self._known[row.name] = self._mean(row)
-        return self._known[row.name]
-
-    def _mean(self, row: Row) -> Floats | str:
-        total: Floats | None = None
-        for run in row.runs:
-            path = run.directory.losses
-            if not path.is_file():
-                return f"not tested: {run.directory} keeps no losses of windows, as it was made before they were kept"
-            table = pq.ParquetFile(path).read(columns=["of", "series", "origin", self.column], use_threads=False)
-            rows = pc.equal(table["of"], row.of).to_numpy()
-            if self._index is None:
-                self._index = (table["origin"].to_numpy()[rows], table["series"].to_numpy()[rows].astype(str))
-            elif not np.array_equal(table["origin"].to_numpy()[rows], self._index[0]):
-                return f"not tested: the windows of {run.directory} differ"
-            values = table[self.column].to_numpy()[rows]
-            total = values if total is None else total + values
-        return "not tested: no runs" if total is None else total / len(row.runs)

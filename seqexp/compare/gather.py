@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import re
 from collections.abc import Sequence
@@ -14,11 +15,15 @@ from seqexp.errors import ConfigError, RunError
 from seqexp.store import metric_log, safe_yaml
 from seqexp.store.run_directory import RunDirectory, find, read_json
 
-MUST_AGREE = ("data.target", "data.horizon", "data.split", "trainer.limit_batches")
-"""Keys that decide which windows are tested, on the same data."""
+MUST_AGREE = (
+    "data.target", "data.horizon", "data.split", "data.folds", "data.duplicates", "data.length", "data.seed",
+    "data.label_column", "data.label_pattern", "data.valid", "data.test", "trainer.limit_batches",
+)  # fmt: skip
+"""Keys that decide what is tested, on the same data."""
+FOLD = "data.fold"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Member:
     """One complete run."""
 
@@ -28,6 +33,11 @@ class Member:
     status: dict[str, Any]
     data: dict[str, Any]
     """What its provenance says of the data."""
+
+    @property
+    def fold(self) -> int:
+        """Which part of a cross-validation was its test; 0 where there is none."""
+        return int(self.config[FOLD]) if self.config.get("data.folds") else 0
 
     def results(self, metric: str) -> dict[str, float]:
         """The test metric of the model and each baseline.
@@ -39,10 +49,10 @@ class Member:
             found = dict(self.status["results"])
         else:
             lines = [r for r in metric_log.read(self.directory.metrics) if r.get("of") and r["split"] == "test"]
-            known = [k for k, v in (lines[0] if lines else {}).items() if isinstance(v, float)]
+            known = list(dict.fromkeys(k for line in lines for k, v in line.items() if isinstance(v, float)))
             if metric not in known:
                 raise ConfigError(f"--metric must be one of {', '.join(known)}, but is '{metric}'")
-            found = {r["of"]: r[metric] for r in lines}
+            found = {r["of"]: r.get(metric) for r in lines}
         return {of: float(value) for of, value in found.items() if value is not None}
 
 
@@ -74,15 +84,19 @@ def _paths(word: str) -> list[Path]:
     return found
 
 
-def members(runs: Sequence[RunDirectory]) -> tuple[list[Member], list[str]]:
+def members(runs: Sequence[RunDirectory], over: Sequence[str]) -> tuple[list[Member], list[str]]:
     """The complete runs, and notes on those left out.
 
+    Args:
+        runs: Complete or not.
+        over: The keys that are averaged over; without `data.fold`, all must be of one fold.
+
     Raises:
-        RunError: If none is complete, or two were tested on other data or windows.
+        RunError: If none is complete, or two were tested on other data or parts of it.
     """
     found, left_out = [], []
     for run in runs:
-        status = run.status()
+        status = run.observed_status()
         if status["state"] != "complete":
             left_out.append(f"{run} ({status['state']})")
             continue
@@ -92,41 +106,63 @@ def members(runs: Sequence[RunDirectory]) -> tuple[list[Member], list[str]]:
         raise RunError(
             "there is no complete run to compare; `seqexp runs` lists them" + "".join(f"\n{n}" for n in notes)
         )
+    first = _tested(found[0])
     for other in found[1:]:
-        _check_same(found[0], other)
+        tested = _tested(other)
+        keys = [k for k in {**first, **tested} if first.get(k) != tested.get(k)]
+        if FOLD in over and other.fold != found[0].fold:
+            keys = [k for k in keys if k not in (FOLD, _SIZE)]
+        if keys:
+            differing = "; ".join(f"{k}: {str(first.get(k))[:40]} and {str(tested.get(k))[:40]}" for k in sorted(keys))
+            raise RunError(
+                f"{found[0].directory} and {other.directory} were not tested on the same data ({differing}); compare "
+                "runs of the same data, target, horizon and split"
+            )
     return found, notes
 
 
-def _check_same(one: Member, other: Member) -> None:
-    keys = sorted(k for k in {*one.config, *other.config} if under(k, MUST_AGREE))
-    pairs = {k: (one.config.get(k), other.config.get(k)) for k in keys}
-    pairs |= {f"data {k}": (one.data.get(k), other.data.get(k)) for k in ("fingerprint", "series", "first", "last")}
-    pairs["test windows"] = (one.data["windows"]["test"], other.data["windows"]["test"])
-    differing = "; ".join(f"{k}: {str(a)[:40]} and {str(b)[:40]}" for k, (a, b) in pairs.items() if a != b)
-    if differing:
-        raise RunError(
-            f"{one.directory} and {other.directory} were not tested on the same windows ({differing}); compare runs of "
-            "the same data, target, horizon and split"
-        )
+_SIZE = "size of test"
+
+
+def _tested(run: Member) -> dict[str, Any]:
+    """What decides on what it was tested."""
+    sizes: dict[str, Any] = next(
+        (run.data[unit] for unit in ("windows", "sequences", "tokens") if unit in run.data), {}
+    )
+    facts = {f"data {k}": run.data[k] for k in ("fingerprint", "series", "first", "last") if k in run.data}
+    keys = {k: v for k, v in run.config.items() if _is(k, MUST_AGREE)}
+    return {**keys, FOLD: run.fold, **facts, _SIZE: sizes.get("test")}
+
+
+@functools.cache
+def _is(key: str, keys: tuple[str, ...]) -> bool:
+    return under(key, keys)
 
 
 def _config(run: RunDirectory) -> dict[str, Any]:
-    """The configuration by dotted keys. The runs of a sweep share most sections: each is parsed once."""
-    text = run.config.read_text(encoding="utf-8")
-    flat: dict[str, Any] = {}
-    for block in re.split(r"^(?=[^\s\-#])", text, flags=re.MULTILINE):
-        if block.strip():
-            flat |= _section(block, run.config)
-    return {k: v for k, v in flat.items() if not under(k, MAY_DIFFER)}
+    """The configuration by dotted keys."""
+    text = re.sub(r"^#.*\n", "", run.config.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    flat = _parsed(text, run.config)
+    return {k: v for k, v in flat.items() if not _is(k, MAY_DIFFER)}
 
 
-_CACHE: dict[str, dict[str, Any]] = {}
+_PARSED: dict[str, dict[str, Any]] = {}
+_SECTION = re.compile(r"(\w+):\n((?=  \w+:)(?:  (?:\w+:| |- ).*\n)+)")
+"""A key, and below it nothing but keys and what belongs to them."""
 
 
-def _section(block: str, path: Path) -> dict[str, Any]:
-    if block not in _CACHE:
-        _CACHE[block] = _flat(safe_yaml.loads(block, path), "")
-    return _CACHE[block]
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    """The dotted keys of some lines of YAML. The runs of a sweep share most of their lines: each is parsed once."""
+    found: dict[str, Any] = {}
+    for entry in re.split(r"^(?=[^\s\-#])", text, flags=re.MULTILINE):
+        if entry.strip() and entry not in _PARSED:
+            if section := _SECTION.fullmatch(entry):
+                below = _parsed(re.sub("^  ", "", section[2], flags=re.MULTILINE), path)
+                _PARSED[entry] = {f"{section[1]}.{key}": value for key, value in below.items()}
+            else:
+                _PARSED[entry] = _flat(safe_yaml.loads(entry, path), "")
+        found |= _PARSED.get(entry, {})
+    return found
 
 
 def _flat(values: dict[str, Any], prefix: str) -> dict[str, Any]:

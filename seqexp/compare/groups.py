@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqexp.compare.gather import Member
+from seqexp.compare.gather import FOLD, Member
 from seqexp.errors import ConfigError
 
 
@@ -15,17 +15,26 @@ def keys_of(runs: Sequence[Member], by: Sequence[str], over: Sequence[str]) -> l
         ConfigError: If a key is in no run.
     """
     every = sorted({k for run in runs for k in run.config}, key=lambda k: (k != "model.name", k))
-    if by:
-        full = [f"{k}.name" if f"{k}.name" in every else k for k in by]
-        if unknown := [k for k in full if k not in every]:
-            raise ConfigError(f"--by {unknown[0]} is no key of these runs; `seqexp runs diff` shows what differs")
+    full = [f"{k}.name" if f"{k}.name" in every else k for k in by]
+    for option, keys in (("--by", full), ("--over", over)):
+        if unknown := [k for k in keys if k not in every and k != FOLD]:
+            from seqexp.config.explain import suggest
+
+            raise ConfigError(
+                f"{option} {unknown[0]} is no key of these runs{suggest(unknown[0], every)}; `seqexp runs diff` shows "
+                "what differs"
+            )
+    if full:
         return full
     chosen: list[str] = []
     groups: list[tuple[str, ...]] = [("",) for _ in runs]
     for key in every:
         if key in over:
             continue
-        finer = [(*g, repr(run.config.get(key))) for g, run in zip(groups, runs, strict=True)]
+        values = [repr(run.config.get(key)) for run in runs]
+        if len(set(values)) == 1:
+            continue
+        finer = [(*g, value) for g, value in zip(groups, values, strict=True)]
         if len(set(finer)) > len(set(groups)):
             chosen.append(key)
             groups = finer

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from seqexp.errors import CheckpointError
+from seqexp.errors import CheckpointError, first_line
 from seqexp.store.atomic import HashingWriter, replacing, sync_folder, write_bytes
 
 _NAME = re.compile(r"step-(\d{8,})\.pt")
@@ -107,8 +107,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         payload = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a stranger's bytes make the unpickler stumble in every possible way
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} cannot be loaded as tensors and plain values: {reason}") from None
+        raise CheckpointError(f"{path} cannot be loaded as tensors and plain values: {first_line(error)}") from None
     if not isinstance(payload, dict):
         raise CheckpointError(f"{path} is no checkpoint of seqexp")
     return payload

@@ -43,6 +43,7 @@ class RunDirectory:
         self.provenance = path / "provenance.json"
         self.log = path / "log.txt"
         self.profile = path / "profile"
+        self.diagnostics = path / "diagnostics"
         self._status: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -77,6 +78,14 @@ class RunDirectory:
             RunError: If the file is damaged.
         """
         return {"state": "pending", **(read_json(self.status_file) if self.status_file.exists() else {})}
+
+    def observed_status(self) -> dict[str, Any]:
+        """The same as seen from outside: `stopped` where its process is gone, `damaged` where it cannot be read."""
+        try:
+            status = self.status()
+        except RunError:
+            return {"state": "damaged"}
+        return {**status, "state": "stopped"} if status["state"] == "running" and not is_alive(status) else status
 
     def update(self, **fields: Any) -> None:
         """Change some fields of the status, atomically. Only the holder of the claim may.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seqexp.config.compose import Composed, compose
-from seqexp.config.identity import run_name
-from seqexp.errors import ConfigError, RunError
-from seqexp.store.run_directory import RunDirectory, is_alive
+from seqexp.config.identity import run_path
+from seqexp.errors import ConfigError
+from seqexp.store.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Job:
 
     def state(self) -> str:
         """As in its status; `stopped` where a running one's process is gone, `damaged` where it cannot be read."""
-        return str(status_of(self.directory)["state"])
+        return str(self.directory.observed_status()["state"])
 
     def is_taken(self) -> bool:
         """Whether another process writes its run now."""
@@ -50,9 +50,7 @@ def plan(overrides: Sequence[Sequence[str]], config_dir: str | None) -> list[Job
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
             continue
-        experiment = composed.experiment
-        directory = RunDirectory(Path(experiment.outputs) / experiment.name / run_name(experiment))
-        jobs.append(Job(tuple(words), composed, directory))
+        jobs.append(Job(tuple(words), composed, RunDirectory(run_path(composed.experiment))))
     if problems:
         raise ConfigError(list(problems))
     _refuse_equal(jobs)
@@ -86,12 +84,3 @@ def varying(overrides: Sequence[Sequence[str]]) -> list[dict[str, str]]:
     keys = list(dict.fromkeys(key for one in said for key in one))
     differ = [key for key in keys if len({one.get(key) for one in said}) > 1]
     return [{key: one.get(key, "") for key in differ} for one in said]
-
-
-def status_of(directory: RunDirectory) -> Mapping[str, object]:
-    """The status of a run; its state is `stopped` where its process is gone, `damaged` where it cannot be read."""
-    try:
-        status = directory.status()
-    except RunError:
-        return {"state": "damaged"}
-    return {**status, "state": "stopped"} if status["state"] == "running" and not is_alive(status) else status

@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from seqexp.sweep.plan import Job, status_of
-from seqexp.sweep.summary import Row, columns, number, scores
+from seqexp.sweep.plan import Job
+from seqexp.sweep.scores import Row, named, scores
+from seqexp.text import columns, number, printable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -48,7 +49,7 @@ class Screen:
         self.done += 1
         if job in self.begun:
             self.seconds.append(time.monotonic() - self.begun[job])
-        row = scores(job.directory)
+        row = scores(job.directory.observed_status())
         state = "failed" if failure else "complete"
         if self.style == "json":
             fields = {k: v for k, v in row.items() if k not in ("state", "reason")}
@@ -92,7 +93,7 @@ class Screen:
     def _table(self, running: Sequence[Job]) -> str:
         lines = [["running", "epoch", "best valid", "for"]]
         for job in running:
-            status = status_of(job.directory)
+            status = job.directory.observed_status()
             epochs = f"{status.get('epoch', 0)}/{job.composed.experiment.trainer.max_epochs}"
             spent = duration(time.monotonic() - self.begun[job])
             lines.append([str(job.directory), epochs, number(status.get("best")), spent])
@@ -107,7 +108,7 @@ class Screen:
         return f"(about {duration(mean * (self.jobs - self.done) / max(1, self.workers))} left)"
 
     def _print(self, text: str) -> None:
-        text = "".join(c if c.isprintable() else "?" for c in text)  # a failure may quote data that steers a terminal
+        text = printable(text)  # a failure may quote data that steers a terminal
         if self._live is not None:
             self._live.console.print(text, markup=False)
         else:
@@ -117,8 +118,8 @@ class Screen:
 def _score(row: Row) -> str:
     if row["score"] is None:
         return ""
-    rival = f" (best classical: {row['classical']} {number(row['classical_score'])})" if row["classical"] else ""
-    return f"{row['metric']} {number(row['score'])}{rival}"
+    rival = f" (best classical: {named(row['classical'], row['classical_score'])})" if row["classical"] else ""
+    return f"{named(row['metric'], row['score'])}{rival}"
 
 
 def duration(seconds: float) -> str:

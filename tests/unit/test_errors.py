@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from seqexp import errors
-from seqexp.errors import ConfigError, SeqexpError
+from seqexp.errors import ConfigError, SeqexpError, first_line, is_out_of_memory
 
 USER, MACHINE = 2, 1
 
@@ -31,3 +31,29 @@ def test_an_error_of_configuration_keeps_each_problem(said: str | list[str], pro
     error = ConfigError(said)
     assert error.problems == problems
     assert str(error) == "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(ValueError("\n  a \nb"), "a"), (ValueError(" \n"), "ValueError"), (MemoryError(), "MemoryError")],
+)
+def test_the_first_line_of_an_error_says_what_it_is(error: Exception, line: str) -> None:
+    assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (MemoryError(), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried"),
+            True,
+        ),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB."), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_no_memory_is_known_by_what_torch_says(error: Exception, *, is_it: bool) -> None:
+    assert is_out_of_memory(error) is is_it

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from seqexp.config.compose import Composed
 from seqexp.config.schema.sweep import Sweep
+from seqexp.errors import OUT_OF_MEMORY, is_out_of_memory
 from seqexp.sweep.plan import Job
 
 POLL_SECONDS = 0.2
@@ -62,6 +63,6 @@ def launch(launcher: str, jobs: Sequence[Job], *, run: Run, settings: Sweep, wat
 def last_line(error: BaseException) -> str:
     """What went wrong, in one line."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    if isinstance(error, MemoryError):
-        return "out of memory; try a smaller trainer.batch_size, data.window or model.hidden_sizes"
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
     return lines[-1] if lines else type(error).__name__

@@ -40,6 +40,18 @@ def test_runs_that_differ_in_nothing_but_the_seed_are_one_group() -> None:
     assert list(grouped(RUNS[:2], keys_of(RUNS[:2], [], ["seed"]))) == ["gru"]
 
 
-def test_a_key_that_no_run_has_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"--by optimizer\.foo is no key of these runs"):
-        keys_of(RUNS, ["optimizer.foo"], ["seed"])
+@pytest.mark.parametrize(
+    ("by", "over", "message"),
+    [
+        (["optimizer.lrs"], ["seed"], r"^--by optimizer\.lrs is no key of these runs; did you mean 'optimizer\.lr'\?"),
+        ([], ["sed"], r"^--over sed is no key of these runs; did you mean 'seed'\?"),
+        (["model"], ["zzz"], r"^--over zzz is no key of these runs; `seqexp runs diff` shows"),
+    ],
+)
+def test_a_key_that_no_run_has_is_refused(by: list[str], over: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        keys_of(RUNS, by, over)
+
+
+def test_folds_need_not_be_there_to_be_averaged_over() -> None:
+    assert keys_of(RUNS, [], ["seed", "data.fold"]) == ["model.name", "optimizer.lr"]

@@ -262,6 +262,26 @@ def test_a_status_without_a_state_is_pending(run: RunDirectory) -> None:
     assert run.status() == {"state": "pending", "epoch": 2}
 
 
+@pytest.mark.parametrize(
+    ("status", "observed"),
+    [
+        (None, {"state": "pending"}),
+        ("{", {"state": "damaged"}),
+        ({"state": "failed", "epoch": 1}, {"state": "failed", "epoch": 1}),
+        ({"state": "running", "heartbeat": NOW - STALE_SECONDS - 1, "host": "x"}, {"state": "stopped", "host": "x"}),
+        ({"state": "running", "heartbeat": NOW - STALE_SECONDS + 1, "host": "x"}, {"state": "running", "host": "x"}),
+    ],
+)
+@pytest.mark.usefixtures("clock")
+def test_from_outside_a_run_whose_process_is_gone_is_stopped_and_one_that_cannot_be_read_is_damaged(
+    run: RunDirectory, status: object, observed: dict[str, Any]
+) -> None:
+    run.path.mkdir(parents=True)
+    if status is not None:
+        run.status_file.write_text(status if isinstance(status, str) else json.dumps(status))
+    assert run.observed_status().items() >= observed.items()
+
+
 def test_a_json_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"provenance\.json cannot be read as JSON \(.*No such file"):
         read_json(tmp_path / "provenance.json")

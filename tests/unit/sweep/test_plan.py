@@ -11,7 +11,7 @@ import pytest
 
 from seqexp.errors import ConfigError
 from seqexp.run.train import directory_of
-from seqexp.sweep.plan import Job, plan, status_of, sweep_name, varying
+from seqexp.sweep.plan import Job, plan, sweep_name, varying
 
 
 def test_a_job_has_the_directory_that_its_experiment_has_alone(jobs: Callable[..., list[Job]], tmp_path: Path) -> None:
@@ -79,7 +79,6 @@ def test_a_jobs_state_is_that_of_its_run(
         job.directory.path.mkdir(parents=True)
         job.directory.status_file.write_text(status if isinstance(status, str) else json.dumps(status))
     assert (job.state(), job.is_taken()) == (state, taken)
-    assert status_of(job.directory)["state"] == state
 
 
 def test_a_job_is_taken_while_it_is_written(jobs: Callable[..., list[Job]]) -> None:

@@ -54,9 +54,9 @@ def test_of_workers_a_line_comes_at_the_end_of_each_job(
     shown.say("some\x1bthing")
     shown.ended(three[2])
     assert capsys.readouterr().err.splitlines() == [
-        f"[1/6] {three[1].directory} complete, mase 0.5 (best classical: naive 0.6)  (about 1:15 left)",
+        f"[1/6] {three[1].directory} complete, mase 0.5000 (best classical: naive 0.6000)  (about 1:15 left)",
         f"[2/6] {three[0].directory} failed: the loss is nan  (about 1:00 left)",
-        "some?thing",
+        "some\\x1bthing",
         f"[3/6] {three[2].directory} complete  (about 0:45 left)",
     ]
 
@@ -110,7 +110,7 @@ def test_on_a_terminal_a_table_shows_the_running_jobs(
     shown.tick([two])  # too early to draw again
     text = capsys.readouterr().err
     assert f"{one.directory}  4/9    0.1235      1:05" in text
-    assert f"{two.directory}  0/9                1:05" in text
+    assert f"{two.directory}  0/9    –           1:05" in text
     assert "0 of 3 done, 1 wait" in text
     shown.ended(one)
     shown.close()

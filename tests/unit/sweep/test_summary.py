@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from seqexp.sweep.manifest import Manifest, manifest_of
 from seqexp.sweep.plan import Job
-from seqexp.sweep.summary import counted, rows, scores, table, write_csv
+from seqexp.sweep.summary import counted, rows, table, write_csv
 
 RESULTS = {"lstm": 0.51234, "naive": 0.6, "ridge": 0.55, "arima": None}
 DONE = {"model": "lstm", "headline": "mase", "results": RESULTS, "epoch": 3, "best": 0.25}
@@ -35,25 +34,13 @@ def test_a_row_has_the_score_and_that_of_the_best_classical_method(manifest: Man
     ]
 
 
-@pytest.mark.parametrize("results", [None, {}, {"lstm": None}, {"lstm": None, "naive": None}])
-def test_a_run_without_scores_has_none(
-    jobs: Callable[..., list[Job]], complete: Callable[..., None], results: Any
-) -> None:
-    (job,) = jobs(1)
-    complete(job, **DONE | {"results": results})
-    found = scores(job.directory)
-    assert (found["state"], found["score"], found["classical"], found["classical_score"]) == (
-        "complete", None, None, None,
-    )  # fmt: skip
-
-
 def test_the_table_is_a_line_a_job(manifest: Manifest) -> None:
     one, two, three = manifest.runs
     assert table(rows(manifest)) == (
         f"seed  state     epoch  best valid  test mase  best classical  run\n"
-        f"1     complete  3      0.25        0.5123     ridge 0.55      {one}\n"
-        f"2     failed    1                                             {two}\n"
-        f"3     missing   0                                             {three}\n"
+        f"1     complete  3      0.2500      0.5123     ridge 0.5500    {one}\n"
+        f"2     failed    1      –           –          –               {two}\n"
+        f"3     missing   0      –           –          –               {three}\n"
     )
 
 

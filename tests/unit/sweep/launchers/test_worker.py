@@ -85,7 +85,10 @@ def test_a_signal_of_the_parents_is_let_through_again(begin: Begin) -> None:
     [
         (ValueError("a\nb\n"), "b"),
         (ValueError(), "ValueError"),
-        (MemoryError(), "out of memory; try a smaller trainer.batch_size, data.window or model.hidden_sizes"),
+        (
+            MemoryError(),
+            "out of memory; try a smaller trainer.batch_size, data.window, data.max_length or model.hidden_sizes",
+        ),
     ],
 )
 def test_the_last_line_says_what_went_wrong(error: Exception, line: str) -> None:
