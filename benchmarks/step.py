@@ -73,8 +73,8 @@ class Ours:
         self.plan = replace(self.plan, trainer=trainer)
         self.left = 0
         self.around = Surroundings(
-            data=problem.order, loss=problem.task.loss, validate=lambda _: {"loss": 0.0}, save=lambda _: None,
-            stop=self.stop, observer=Observers(),
+            data=problem.order, loss=problem.loss,
+            validate=lambda _: {"loss": 0.0}, save=lambda _: None, stop=self.stop, observer=Observers(),
         )  # fmt: skip
 
     def stop(self):

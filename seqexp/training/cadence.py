@@ -31,7 +31,8 @@ def rate_factor(config: SchedulerConfig, *, step: int, steps_per_epoch: int, tot
         case Constant():
             return 1.0
         case Step():
-            return config.factor ** (step // steps_per_epoch // config.every_epochs)
+            since_first = step // steps_per_epoch - (config.after_epochs or config.every_epochs)
+            return config.factor ** max(0, 1 + since_first // config.every_epochs)
         case Cosine():
             return _half_cosine(1.0, config.final_factor, done)
         case Linear():

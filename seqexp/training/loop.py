@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from seqexp.config.schema.training import Plateau, SchedulerConfig, Trainer
+from seqexp.config.schema.training import NTASGD, Plateau, SchedulerConfig, Trainer
 from seqexp.errors import TrainingError
 from seqexp.training.cadence import itstime, rate_factor
 from seqexp.training.observer import Observer
@@ -128,8 +128,18 @@ def _end_epoch(state: TrainState, plan: Plan, around: Surroundings) -> None:
         progress.plateau_wait = 0 if improved else progress.plateau_wait + 1
         if progress.plateau_wait > plan.scheduler.patience:
             progress.plateau_wait, progress.plateau_drops = 0, progress.plateau_drops + 1
+    _consider_averaging(state, trainer)
     around.observer.validated(progress, metrics, improved)
     around.save(state)
+
+
+def _consider_averaging(state: TrainState, trainer: Trainer) -> None:
+    """Begin to average the weights, if the optimizer would and validation has gone wrong."""
+    config, progress = state.optimizer.config, state.progress
+    if isinstance(config, NTASGD) and progress.average_from is None:
+        progress.without_improvement = 0  # early stopping's patience is for the average
+        if progress.gone_wrong(mode=trainer.mode, non_monotone=config.non_monotone):
+            state.begin_average()
 
 
 def _log(state: TrainState, plan: Plan, around: Surroundings, norm: Tensor | None) -> None:

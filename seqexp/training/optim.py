@@ -16,7 +16,7 @@ from torch.optim.adam import adam
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from seqexp.config.schema.training import SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
+from seqexp.config.schema.training import NTASGD, SGD, Adagrad, Adam, AdamW, OptimizerConfig, RMSprop
 from seqexp.errors import CheckpointError
 
 Slots = dict[str, list[Tensor]]
@@ -33,7 +33,7 @@ class Optimizer:
 
     def __init__(self, parameters: Sequence[Tensor], config: OptimizerConfig) -> None:
         self.parameters = [p for p in parameters if p.requires_grad]
-        self._config = config
+        self.config = config
         self._rule = _RULES[type(config)]
         self.slots: Slots = {
             name: [torch.full_like(p, fill) for p in self.parameters] for name, fill in _slots(config).items()
@@ -58,7 +58,7 @@ class Optimizer:
         slots = {name: [values[i] for i in used] for name, values in self.slots.items()}
         parameters = [self.parameters[i] for i in used]
         gradients = [g for p in parameters if (g := p.grad) is not None]
-        self._rule(self._config, parameters, gradients, slots, lr)
+        self._rule(self.config, parameters, gradients, slots, lr)
 
     def state_dict(self) -> Slots:
         """What is remembered, as it stands."""
@@ -91,12 +91,23 @@ def _slots(config: OptimizerConfig) -> dict[str, float]:
             return {"square_avg": 0.0} | {name: 0.0 for name, used in optional.items() if used}
         case Adagrad():
             return {"sum": 0.0}
+        case NTASGD():
+            return {}
 
 
 def _sgd(c: SGD, parameters: list[Tensor], gradients: list[Tensor], slots: Slots, lr: float) -> None:
     momenta: list[Tensor | None] = [*slots["momentum"]] if c.momentum else [None] * len(parameters)
     sgd(
         parameters, gradients, momenta, fused=_fused(parameters), lr=lr, momentum=c.momentum, nesterov=c.nesterov,
+        weight_decay=c.weight_decay, dampening=0.0, maximize=False,
+    )  # fmt: skip
+
+
+def _nt_asgd(c: NTASGD, parameters: list[Tensor], gradients: list[Tensor], slots: Slots, lr: float) -> None:
+    """Plain descent: the average is kept beside the weights, by `TrainState`."""
+    del slots
+    sgd(
+        parameters, gradients, [None] * len(parameters), fused=_fused(parameters), lr=lr, momentum=0.0, nesterov=False,
         weight_decay=c.weight_decay, dampening=0.0, maximize=False,
     )  # fmt: skip
 
@@ -132,6 +143,7 @@ def _fused(parameters: list[Tensor]) -> bool:
 
 _RULES: dict[type[OptimizerConfig], Callable[..., None]] = {
     SGD: _sgd,
+    NTASGD: _nt_asgd,
     Adam: _adam,
     AdamW: _adam,
     RMSprop: _rmsprop,

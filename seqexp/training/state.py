@@ -38,10 +38,15 @@ class Progress:
     epoch_loss: float = 0.0
     """Sum over the samples of this epoch that are logged already; those of `TrainState.losses` are not."""
     epoch_samples: int = 0
+    history: list[float] = field(default_factory=list)
+    """The monitored metric of each validation so far."""
+    average_from: int | None = None
+    """The step from which on weights are averaged evenly, as the non-monotone trigger found it."""
 
     def improved(self, value: float, *, mode: str, min_delta: float) -> bool:
         """Note a validation; whether it is the best so far."""
         self.score = value
+        self.history.append(value)
         better = value < (self.best or 0.0) - min_delta if mode == "min" else value > (self.best or 0.0) + min_delta
         if math.isfinite(value) and (self.best is None or better):
             self.best, self.best_step, self.best_epoch = value, self.step, self.epoch
@@ -49,6 +54,15 @@ class Progress:
             return True
         self.without_improvement += 1
         return False
+
+    def gone_wrong(self, *, mode: str, non_monotone: int) -> bool:
+        """Whether the last validation is worse than the best of all but the last `non_monotone` before it.
+
+        Merity, Keskar and Socher (2018), "Regularizing and optimizing LSTM language models", algorithm 1.
+        """
+        *before, value = self.history
+        older = [v for v in before[:-non_monotone] if math.isfinite(v)]
+        return bool(older) and (value > min(older) if mode == "min" else value < max(older))
 
 
 @dataclass
@@ -59,7 +73,7 @@ class TrainState:
     optimizer: Optimizer
     scaler: torch.amp.GradScaler | None = None
     average: dict[str, Tensor] | None = None
-    """The exponential moving average of the weights, by name."""
+    """The average of the weights, by name, where one is kept: what is evaluated."""
     progress: Progress = field(default_factory=Progress)
     losses: list[Tensor] = field(default_factory=list)
     """Losses of the steps since the last log line, still on the device."""
@@ -67,6 +81,13 @@ class TrainState:
     """Samples in each of those steps."""
     calibration: Tensor | None = None
     """Quantiles of the last validation's residuals (h, C, Q), for models that forecast points."""
+    carried: list[tuple[Tensor, ...]] | None = None
+    """The recurrent state of each layer after the last update, where the next goes on from it (detached)."""
+
+    def begin_average(self) -> None:
+        """Average the weights from here on, beginning with what they are."""
+        self.progress.average_from = self.progress.step
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
 
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
@@ -96,6 +117,7 @@ class TrainState:
             "losses": torch.stack(self.losses).cpu() if self.losses else torch.empty(0),
             "samples": list(self.samples),
             "calibration": self.calibration,
+            "carried": self.carried,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -108,14 +130,15 @@ class TrainState:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        if self.average is not None:
-            for name, value in self.average.items():
-                value.copy_(state["average"][name])
-        self.progress = progress_from(state["progress"])
         device = next(self.model.parameters()).device
+        if state["average"]:
+            self.average = {name: value.to(device, copy=True) for name, value in state["average"].items()}
+        self.progress = progress_from(state["progress"])
         self.losses = list(state["losses"].to(device).unbind(0))
         self.samples = [int(n) for n in state["samples"]]
         self.calibration = state["calibration"]
+        if state["carried"] is not None:
+            self.carried = [tuple(s.to(device) for s in layer) for layer in state["carried"]]
         rng.restore(state["rng"])
 
 

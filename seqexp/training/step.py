@@ -19,8 +19,8 @@ class Sized(Protocol):
     def __len__(self) -> int: ...
 
 
-Loss = Callable[[nn.Module, Any], Tensor]
-"""The mean loss of a model over the samples of a batch."""
+Loss = Callable[[TrainState, Any], Tensor]
+"""The mean loss of the state's model over the samples of a batch; it may read and write what the state carries."""
 
 
 def train_step(
@@ -37,7 +37,7 @@ def train_step(
     total: Tensor | None = None
     for batch in batches:
         with autocast(trainer.precision, device):
-            value = loss(state.model, batch)
+            value = loss(state, batch)
         if len(batches) > 1:
             value = value * (len(batch) / samples)
         (state.scaler.scale(value) if state.scaler else value).backward()  # type: ignore[no-untyped-call]
@@ -69,12 +69,14 @@ def _clip(state: TrainState, trainer: Trainer) -> Tensor | None:
 
 @torch.no_grad()
 def _update_average(state: TrainState, decay: float) -> None:
-    """Move the average: average += (1 - decay_t)(weights - average), decay_t = min(decay, (1 + t) / (10 + t)).
+    """Move the average towards the new weights: average += share (weights - average).
 
-    The early decay is smaller so that the first, random weights are soon forgotten (TensorFlow's rule).
+    Of an even average over the weights since `average_from` (Merity et al. 2018, algorithm 1), the share is one by
+    their number. Of an exponential one it is 1 - min(decay, (1 + t) / (10 + t)): the early decay is smaller so that
+    the first, random weights are soon forgotten (TensorFlow's rule).
     """
     assert state.average is not None
-    t = state.progress.step
-    decay = min(decay, (1 + t) / (10 + t))
+    t, begun = state.progress.step, state.progress.average_from
+    share = 1.0 - min(decay, (1 + t) / (10 + t)) if begun is None else 1 / (t + 2 - begun)
     weights = [p.detach() for _, p in state.model.named_parameters()]
-    torch._foreach_lerp_(list(state.average.values()), weights, 1.0 - decay)
+    torch._foreach_lerp_(list(state.average.values()), weights, share)

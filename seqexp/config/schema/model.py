@@ -18,12 +18,17 @@ class _Recurrent(Section):
     variational_dropout: Probability = Field(
         description="Dropout of each layer's inputs with one mask for all steps (Gal and Ghahramani 2016)."
     )
+    weight_drop: Probability = Field(
+        description="Share of the recurrent weights left out in each training pass, one mask for all steps "
+        "(DropConnect; Merity et al. 2018)."
+    )
     layer_norm: bool = Field(description="Layer normalisation of each layer's output (Ba et al. 2016).")
     residual: bool = Field(description="Add each layer's input to its output, where their sizes agree.")
     initial_state: Literal["zero", "learned"] = Field(description="The state before the first step.")
     orthogonal: bool = Field(description="Orthogonal initial recurrent weights (Saxe et al. 2014).")
-    readout: Literal["last", "mean", "max"] = Field(
-        description="What the head reads: the last step's output, or the mean or maximum over steps."
+    readout: Literal["auto", "last", "mean", "max", "attention"] = Field(
+        description="What the head reads: the last step's output; the mean, the maximum, or a learned weighted mean "
+        "over steps (attention: Yang et al. 2016). auto: the maximum over tokens, the last of numbers."
     )
     linear_skip: bool = Field(
         description="Add a linear map from the anchored target window to the forecast (zero at the start)."

@@ -28,6 +28,18 @@ class SGD(Section):
         return self
 
 
+class NTASGD(Section):
+    """Gradient descent that averages its weights once validation goes wrong (Merity et al. 2018, algorithm 1)."""
+
+    name: Literal["nt_asgd"]
+    lr: LearningRate
+    weight_decay: Decay = Field(description="L2 penalty.")
+    non_monotone: PositiveInt = Field(
+        description="Averaging begins when a validation is worse than the best of all but the last so many before it; "
+        "early stopping waits for it."
+    )
+
+
 class _AdamFamily(Section):
     lr: LearningRate
     beta1: Probability = Field(description="Decay of the mean of gradients.")
@@ -72,7 +84,7 @@ class Adagrad(Section):
     weight_decay: Decay = Field(description="L2 penalty.")
 
 
-OptimizerConfig = Annotated[SGD | Adam | AdamW | RMSprop | Adagrad, Field(discriminator="name")]
+OptimizerConfig = Annotated[SGD | NTASGD | Adam | AdamW | RMSprop | Adagrad, Field(discriminator="name")]
 
 
 class _Scheduler(Section):
@@ -86,9 +98,10 @@ class Constant(_Scheduler):
 
 
 class Step(_Scheduler):
-    """Times `factor` every so many epochs."""
+    """Times `factor` every so many epochs; with `after_epochs` the schedule of Zaremba et al. (2014)."""
 
     name: Literal["step"]
+    after_epochs: PositiveInt | None = Field(description="Epochs before the first drop; null: every_epochs.")
     every_epochs: PositiveInt = Field(description="Epochs between two drops.")
     factor: float = Field(gt=0, le=1, description="What the rate is multiplied by.")
 

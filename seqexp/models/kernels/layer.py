@@ -5,6 +5,8 @@ Shapes: N batch, T steps, D features, H hidden, K directions (1 or 2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -18,25 +20,30 @@ def available() -> bool:
 
 
 def run_layer(
-    layer: nn.RNNBase, x: Tensor, state: tuple[Tensor, ...] | None
-) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+    layer: nn.RNNBase,
+    x: Tensor,
+    state: tuple[Tensor, ...] | None,
+    *,
+    weights: Sequence[tuple[Tensor, Tensor, Tensor, Tensor]],
+    lengths: Tensor | None = None,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """What `layer(x, state)` gives.
 
     Args:
         layer: One layer of an LSTM, GRU or RNN, batch first, in one direction or both.
         x: Inputs (N, T, D), on the CPU.
         state: (h,), or (h, c) of an LSTM, each (K, N, H); None: zeros.
+        weights: w_x, w_h, b_x, b_h of each direction: the layer's own, or what is left of them.
+        lengths: Steps of each row (N,); None: T for all.
 
     Returns:
-        Outputs (N, T, K * H), and the final state.
+        Outputs (N, T, K * H), zero behind the end of a row, and the final state of each row.
     """
     cell = f"rnn_{layer.nonlinearity}" if isinstance(layer, nn.RNN) else layer.mode.lower()
     outputs, finals = [], []
-    for direction in range(2 if layer.bidirectional else 1):
-        suffix = "_l0_reverse" if direction else "_l0"
-        w_x, w_h, b_x, b_h = (getattr(layer, f"{n}{suffix}") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    for direction, own in enumerate(weights):
         h0, c0 = (None, None) if state is None else (state[0][direction], state[1][direction] if state[1:] else None)
-        y, h, c = recurrence(cell, x, (w_x, w_h, b_x, b_h), h0, c0, reverse=bool(direction))
+        y, h, c = recurrence(cell, x, own, h0, c0, lengths=lengths, reverse=bool(direction))
         outputs.append(y)
         finals.append((h, c) if isinstance(layer, nn.LSTM) else (h,))
     ends = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from seqexp.models.equations import Weights, gru_cell, lstm_cell, rnn_cell
 from seqexp.models.kernels.layer import available
 from seqexp.models.recurrent import RecurrentStack, State
+from seqexp.training.precision import autocast
 
 KINDS = ("rnn", "lstm", "gru")
+READOUTS = ("last", "mean", "max", "attention")
 
 
 def scan(layer: nn.RNNBase, direction: int, x: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -71,6 +73,12 @@ def read_by_hand(stack: RecurrentStack, outputs: Tensor) -> Tensor:
             return sum(outputs[:, t] for t in range(outputs.shape[1])) / outputs.shape[1]  # type: ignore[return-value]
         case "max":
             return outputs.max(dim=1).values
+        case "attention":
+            assert stack.attention is not None
+            w, b, v = stack.attention.parameters()
+            weights = [torch.exp(torch.tanh(w @ y + b) @ v[0]) for row in outputs for y in row]  # equations 5 and 6
+            e = torch.stack(weights).view(outputs.shape[:2])
+            return torch.einsum("nt,nth->nh", e / e.sum(1, keepdim=True), outputs)  # equation 7
         case _:  # forward units ended at the last step, backward ones at the first
             size = stack.config.hidden_sizes[-1]
             return torch.stack([outputs[:, -1 if j < size else 0, j] for j in range(stack.width)], dim=-1)
@@ -95,7 +103,7 @@ def test_values_and_gradients_are_those_of_the_equations(kind: str, kernel: str,
         "rnn" if kind == "relu" else kind, features, hidden_sizes=hidden,
         bidirectional=data.draw(st.booleans()), residual=data.draw(st.booleans()),
         layer_norm=data.draw(st.booleans()), initial_state=data.draw(st.sampled_from(["zero", "learned"])),
-        readout=data.draw(st.sampled_from(["last", "mean", "max"])), kernel=kernel, **relu,
+        readout=data.draw(st.sampled_from(READOUTS)), kernel=kernel, **relu,
     )  # fmt: skip
     assert (stack._fused is not None) == (kernel == "fused")
     with torch.no_grad():  # what begins as zeros or ones says little
@@ -154,6 +162,121 @@ def test_state_carried_over_a_cut_equals_one_long_pass(kind: str, initial_state:
     torch.testing.assert_close(final, ends, rtol=0, atol=1e-12)
     forgetful, _ = stack(x[:, cut:])
     assert (forgetful[:, 0] - whole[:, cut]).abs().max() > 1e-4  # it does matter
+
+
+class TestLengths:
+    """Rows of unequal lengths: what lies behind the end of a row is nothing."""
+
+    LENGTHS = (4, 1, 7, 2)
+
+    @staticmethod
+    def found(stack: RecurrentStack, x: Tensor, lengths: Tensor | None) -> list[Tensor]:
+        """Outputs and read-out, and the gradients of a loss over both, of inputs and weights."""
+        x = x.detach().clone().requires_grad_()
+        outputs, _ = stack(x, lengths=lengths)
+        read = stack.read(outputs, lengths)
+        weights = torch.randn(len(x), 7, stack.width, generator=torch.Generator().manual_seed(2)).to(x.dtype)
+        loss = (outputs[:, :7] * weights).sum() + (read * weights[:, 0]).sum()
+        return [outputs, read, *torch.autograd.grad(loss, [x, *stack.parameters()])]
+
+    @settings(deadline=None, max_examples=8)
+    @given(data=st.data())
+    @pytest.mark.parametrize("readout", READOUTS)
+    @pytest.mark.parametrize("bidirectional", [False, True])
+    @pytest.mark.parametrize("kind", [*KINDS, "relu"])
+    @pytest.mark.parametrize("kernel", ["torch", "fused"])
+    def test_more_padding_changes_nothing(
+        self, kernel: str, kind: str, bidirectional: bool, readout: str, data: st.DataObject
+    ) -> None:
+        """To 1e-12 in float64, where only the order of sums may differ; padding itself is read by no one."""
+        if kernel == "fused" and not available():
+            pytest.skip("no C++ compiler")
+        relu = {"nonlinearity": "relu"} if kind == "relu" else {}
+        torch.manual_seed(data.draw(st.integers(0, 1000)))
+        stack = made(
+            "rnn" if relu else kind, hidden_sizes=[4, 4], bidirectional=bidirectional, readout=readout, kernel=kernel,
+            layer_norm=data.draw(st.booleans()), residual=data.draw(st.booleans()),
+            initial_state=data.draw(st.sampled_from(["zero", "learned"])), **relu,
+        )  # fmt: skip
+        lengths = torch.tensor(data.draw(st.lists(st.integers(1, 7), min_size=2, max_size=5)))
+        x = torch.randn(len(lengths), 7, 3, dtype=torch.float64)
+        behind = torch.arange(7) >= lengths[:, None]
+        x[behind] = 0.0
+        expected = self.found(stack, x, lengths)
+        assert (expected[0][behind] == 0).all()
+        assert (expected[2][behind] == 0).all()
+        x[behind] = data.draw(st.sampled_from([-3.0, 1.0, 100.0]))
+        more = torch.cat((x, torch.randn(len(x), data.draw(st.integers(0, 4)), 3, dtype=torch.float64)), dim=1)
+        outputs, read, dx, *weights = self.found(stack, more, lengths)
+        assert (outputs[:, 7:] == 0).all()
+        assert (dx[:, 7:] == 0).all()
+        for ours, theirs in zip((outputs[:, :7], read, dx[:, :7], *weights), expected, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("readout", READOUTS)
+    @pytest.mark.parametrize("bidirectional", [False, True])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_row_is_what_it_is_alone(self, kind: str, bidirectional: bool, readout: str) -> None:
+        torch.manual_seed(1)
+        stack = made(kind, hidden_sizes=[4, 3], bidirectional=bidirectional, readout=readout, layer_norm=True)
+        x, lengths = torch.randn(4, 7, 3, dtype=torch.float64), torch.tensor(self.LENGTHS)
+        outputs, finals = stack(x, lengths=lengths)
+        assert finals == []
+        read = stack.read(outputs, lengths)
+        for n, length in enumerate(self.LENGTHS):
+            alone, _ = stack(x[n : n + 1, :length])
+            torch.testing.assert_close(outputs[n, :length], alone[0], rtol=0, atol=1e-14)
+            torch.testing.assert_close(read[n], read_by_hand(stack, alone)[0], rtol=0, atol=1e-14)
+
+    @pytest.mark.parametrize("given", [False, True])
+    @pytest.mark.parametrize("kind", [*KINDS, "relu"])
+    def test_both_directions_are_those_of_a_packed_sequence(self, kind: str, given: bool) -> None:
+        torch.manual_seed(1)
+        relu = {"nonlinearity": "relu"} if kind == "relu" else {}
+        stack = made("rnn" if relu else kind, hidden_sizes=[5], bidirectional=True, **relu)
+        layer, lengths = stack.layers[0], torch.tensor(self.LENGTHS)
+        x = torch.randn(4, 7, 3, dtype=torch.float64, requires_grad=True)
+        state = tuple(torch.randn(2, 4, 5, dtype=torch.float64) for _ in range(1 + (kind == "lstm"))) if given else None
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        theirs, _ = layer(packed, None if state is None else state if kind == "lstm" else state[0])
+        expected, _ = nn.utils.rnn.pad_packed_sequence(theirs, batch_first=True)
+        outputs, _ = stack(x, None if state is None else [state], lengths)
+        torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-14)
+        weights, leaves = torch.randn_like(expected), [x, *stack.parameters()]
+        pairs = (torch.autograd.grad(o, leaves, weights) for o in (outputs, expected))
+        for mine, other in zip(*pairs, strict=True):
+            torch.testing.assert_close(mine, other, rtol=0, atol=1e-12)
+
+    @pytest.mark.parametrize("readout", READOUTS)
+    @pytest.mark.parametrize("bidirectional", [False, True])
+    def test_where_no_row_is_shorter_the_bits_are_those_without_lengths(
+        self, bidirectional: bool, readout: str
+    ) -> None:
+        torch.manual_seed(1)
+        stack = made("lstm", hidden_sizes=[4, 3], bidirectional=bidirectional, readout=readout).float()
+        x = torch.randn(3, 7, 3)
+        pairs = zip(self.found(stack, x, torch.tensor([7, 7, 7])), self.found(stack, x, None), strict=True)
+        assert all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_half_precision_reads_them_too(self, kind: str) -> None:
+        torch.manual_seed(1)
+        stack = made(kind, hidden_sizes=[4, 3], bidirectional=True, readout="attention", weight_drop=0.3).float()
+        x, lengths = torch.randn(4, 7, 3), torch.tensor(self.LENGTHS)
+        with autocast("bf16", x.device):
+            near, _ = stack(x, lengths=lengths)
+            read = stack.read(near, lengths)
+            stack.train().read(stack(x, lengths=lengths)[0], lengths).sum().backward()
+        exact, _ = stack.eval()(x, lengths=lengths)
+        torch.testing.assert_close(near.float(), exact, rtol=0, atol=0.02)  # bf16 has 8 bits
+        torch.testing.assert_close(read.float(), stack.read(exact, lengths), rtol=0, atol=0.02)
+
+
+def test_attention_has_weights_only_where_it_is_chosen() -> None:
+    shapes = {n: tuple(p.shape) for n, p in made("gru", readout="attention", hidden_sizes=[4]).named_parameters()}
+    plain = {n: tuple(p.shape) for n, p in made("gru", hidden_sizes=[4]).named_parameters()}
+    added = {"attention.0.weight": (4, 4), "attention.0.bias": (4,), "attention.2.weight": (1, 4)}
+    assert shapes == plain | added
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -245,6 +368,34 @@ class TestDropout:
         pairs = (torch.autograd.grad(o, leaves, weights) for o in (outputs, expected))
         for mine, theirs in zip(*pairs, strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-10, atol=1e-10)
+
+    @pytest.mark.parametrize("kernel", ["torch", "fused"])
+    @pytest.mark.parametrize("bidirectional", [False, True])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_weight_drop_leaves_out_recurrent_weights_alone(self, kind: str, bidirectional: bool, kernel: str) -> None:
+        if kernel == "fused" and not available():
+            pytest.skip("no C++ compiler")
+        torch.manual_seed(0)
+        stack = made(kind, hidden_sizes=[6, 5], bidirectional=bidirectional, weight_drop=0.4, kernel=kernel).train()
+        twin = made(kind, hidden_sizes=[6, 5], bidirectional=bidirectional, kernel=kernel)
+        x = torch.randn(3, 4, 3, dtype=torch.float64)
+        own = {n: p.detach().clone() for n, p in stack.named_parameters()}
+        torch.manual_seed(7)
+        outputs, _ = stack(x)
+        gradients = torch.autograd.grad(outputs.sum(), list(stack.parameters()))
+        assert all(torch.equal(p, own[n]) for n, p in stack.named_parameters())
+        torch.manual_seed(7)
+        masks = {n: nn.functional.dropout(torch.ones_like(p), 0.4) for n, p in own.items() if "weight_hh" in n}
+        twin.load_state_dict({n: p * masks.get(n, 1.0) for n, p in own.items()})
+        expected, _ = twin(x)
+        torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-14)
+        theirs = torch.autograd.grad(expected.sum(), list(twin.parameters()))
+        for (name, _), mine, other in zip(stack.named_parameters(), gradients, theirs, strict=True):
+            torch.testing.assert_close(mine, other * masks.get(name, 1.0), rtol=0, atol=1e-12)
+        assert not torch.equal(stack(x)[0], outputs)  # another pass, another mask
+        before = torch.get_rng_state()
+        stack.eval()(x)
+        assert torch.equal(torch.get_rng_state(), before)
 
     def test_one_layer_has_no_between(self) -> None:
         stack = made("lstm", dropout=0.5)

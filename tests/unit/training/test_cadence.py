@@ -79,6 +79,23 @@ def test_a_schedule_is_torchs(config: SchedulerConfig, build: Build, every: int)
     assert ours(config) == pytest.approx(torchs(build, every=every), rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("constant", "factor"), [(4, 0.5), (6, 1 / 1.2), (14, 1 / 1.15)], ids=["small", "medium", "large"]
+)
+def test_zarembas_schedule_is_constant_and_then_falls_each_epoch(constant: int, factor: float) -> None:
+    """Zaremba, Sutskever and Vinyals (2014), section 4.1; the rate of epoch i, from 1, is factor^max(i - k, 0)."""
+    config = scheduler("step", after_epochs=constant, every_epochs=1, factor=factor)
+    rates = [rate_factor(config, step=s, steps_per_epoch=2, total=40) for s in range(40)]
+    assert rates == pytest.approx([factor ** max(i - constant, 0) for i in range(1, 21) for _ in range(2)], rel=1e-12)
+
+
+@pytest.mark.parametrize(("after", "drops"), [(None, "0011223"), (1, "0112233"), (2, "0011223"), (5, "0000011")])
+def test_the_first_drop_may_have_its_own_time(after: int | None, drops: str) -> None:
+    config = scheduler("step", after_epochs=after, every_epochs=2, factor=0.5)
+    rates = [rate_factor(config, step=s, steps_per_epoch=1, total=7) for s in range(7)]
+    assert rates == [0.5 ** int(n) for n in drops]
+
+
 @pytest.mark.parametrize(("drops", "factor"), [(0, 1.0), (1, 0.5), (3, 0.125), (4, 0.1), (50, 0.1)])
 def test_plateau_halves_with_each_drop_and_stops_falling(drops: int, factor: float) -> None:
     assert ours(scheduler("plateau", min_factor=0.1), drops=drops) == [factor] * TOTAL

@@ -13,7 +13,7 @@ import torch
 from support.sections import optimizer, recurrent, scheduler, trainer
 from torch import Tensor, nn
 
-from seqexp.config.schema.training import SchedulerConfig, Trainer
+from seqexp.config.schema.training import OptimizerConfig, SchedulerConfig, Trainer
 from seqexp.data.batch import ForecastBatch
 from seqexp.data.order import permutation
 from seqexp.data.spec import Continuous, Horizon, SequenceSpec
@@ -61,8 +61,8 @@ class Data:
         return [int(i) for i in permutation(self.count, 7, epoch)[step * size : (step + 1) * size]]
 
 
-def loss(model: nn.Module, batch: ForecastBatch) -> Tensor:
-    return losses.mse(model(batch), batch.targets)
+def loss(state: TrainState, batch: ForecastBatch) -> Tensor:
+    return losses.mse(state.model(batch), batch.targets)
 
 
 HELD_OUT = windows(9, seed=2)
@@ -70,7 +70,7 @@ HELD_OUT = windows(9, seed=2)
 
 def validate(state: TrainState) -> dict[str, float]:
     assert not state.model.training
-    return {"loss": float(loss(state.model, HELD_OUT))}
+    return {"loss": float(loss(state, HELD_OUT)), "worse": float(state.progress.epoch)}
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Job:
     trainer: Trainer
     scheduler: SchedulerConfig
     folder: Path
-    optimizer: str = "adamw"
+    optimizer: OptimizerConfig = field(default_factory=lambda: optimizer("adamw"))
     validate: Callable[[TrainState], Mapping[str, float]] = validate
     watch: Watch = field(default_factory=Watch)
     durable: bool = True
@@ -112,7 +112,7 @@ class Job:
         config = recurrent(self.kind, hidden_sizes=[4, 3], dropout=0.3, variational_dropout=0.2)
         model = Forecaster(config, SPEC)
         average = {name: p.detach().clone() for name, p in model.named_parameters()} if self.trainer.ema_decay else None
-        return TrainState(model, Optimizer(list(model.parameters()), optimizer(self.optimizer)), None, average)
+        return TrainState(model, Optimizer(list(model.parameters()), self.optimizer), None, average)
 
     @property
     def data(self) -> Data:
@@ -163,7 +163,7 @@ def identical(ours: Any, theirs: Any, path: str = "state") -> None:
         assert ours == theirs, path
 
 
-SETTINGS: dict[str, tuple[dict[str, Any], SchedulerConfig]] = {
+SETTINGS: dict[str, tuple[Any, ...]] = {
     "cosine, EMA, accumulation": (
         {"max_epochs": 4, "ema_decay": 0.9, "accumulate": 2, "log_every": 3},
         scheduler("cosine", warmup_steps=2),
@@ -176,12 +176,17 @@ SETTINGS: dict[str, tuple[dict[str, Any], SchedulerConfig]] = {
         {"max_epochs": 3, "ema_decay": 0.8, "validate_every": 2, "log_every": 4, "checkpoints": {"every_steps": 4}},
         scheduler("plateau", patience=0, warmup_steps=3),
     ),
+    "averaging from the third epoch on": (
+        {"max_epochs": 4, "monitor": "worse", "log_every": 2, "early_stopping": {"patience": 1}},
+        scheduler("constant"),
+        optimizer("nt_asgd", non_monotone=1),
+    ),
 }
 
 
 def job(kind: str, setting: str, folder: Path) -> Job:
-    changes, schedule = SETTINGS[setting]
-    return Job(kind, trainer(**changes), schedule, folder)
+    changes, schedule, *rule = SETTINGS[setting]
+    return Job(kind, trainer(**changes), schedule, folder, *rule)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -192,6 +197,7 @@ def test_stopped_after_any_step_it_ends_as_if_never_stopped(kind: str, setting: 
     assert whole.run(state)
     final, last = state.state_dict(), state.progress.step
     assert last >= 8
+    assert bool(final["average"]) == ("EMA" in setting or "averaging" in setting)
     assert {"logged", "validated"} <= {e[0] for e in whole.watch.events}
     for k in range(last + 1):
         broken = job(kind, setting, tmp_path / f"{k}")
@@ -304,8 +310,9 @@ def test_a_finished_run_does_nothing_when_it_is_run_again(tmp_path: Path) -> Non
 
 def scripted(values: Sequence[float], tmp_path: Path, **changes: Any) -> Job:
     schedule = changes.pop("scheduler", scheduler("constant"))
+    rule = changes.pop("optimizer", optimizer("adamw"))
     found = iter(values)
-    return Job("rnn", trainer(**changes), schedule, tmp_path, validate=lambda _: {"loss": next(found)})
+    return Job("rnn", trainer(**changes), schedule, tmp_path, rule, validate=lambda _: {"loss": next(found)})
 
 
 def test_validations_counted_from_the_best_stop_it_early(tmp_path: Path) -> None:
@@ -349,11 +356,41 @@ def test_plateau_drops_the_rate_when_torchs_does(patience: int, tmp_path: Path) 
     assert rates[-1] < 0.05
 
 
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_averaging_begins_when_a_validation_is_worse_than_all_but_the_last(mode: str, tmp_path: Path) -> None:
+    sign = 1 if mode == "min" else -1
+    #        0    1    2    3    4: worse than the best of 0 and 1, the last two before it do not count
+    values = [5.0, 4.0, 3.0, 3.5, 4.5, 9.0, 9.0, 9.0]
+    work = scripted(
+        [sign * v for v in values], tmp_path, max_epochs=20, mode=mode, early_stopping={"patience": 2},
+        optimizer=optimizer("nt_asgd", non_monotone=2),
+    )  # fmt: skip
+    state, seen = work.begin(), []
+    work.validate = watched(work.validate, seen)
+    assert work.run(state)
+    # Patience is for the average: without it, training would have ended with the fifth epoch.
+    assert (state.progress.average_from, state.progress.epoch, state.progress.best) == (15, 7, sign * 3.0)
+    assert [averaged for averaged, _ in seen] == [False] * 5 + [True] * 2
+    assert all(used == averaged for averaged, used in seen)
+
+
+def watched(validation: Callable[[TrainState], Any], seen: list[tuple[bool, bool]]) -> Callable[[TrainState], Any]:
+    """Notes whether there is an average, and whether that is what is validated."""
+
+    def noted(state: TrainState) -> Any:
+        kept = state.average or {}
+        used = all(torch.equal(p, kept[n]) for n, p in state.model.named_parameters()) if kept else False
+        seen.append((bool(kept), used))
+        return validation(state)
+
+    return noted
+
+
 def test_lines_come_every_so_many_steps_with_the_mean_loss_over_samples(tmp_path: Path) -> None:
     seen: list[tuple[float, int]] = []
 
-    def noted(model: nn.Module, batch: ForecastBatch) -> Tensor:
-        value = loss(model, batch)
+    def noted(state: TrainState, batch: ForecastBatch) -> Tensor:
+        value = loss(state, batch)
         seen.append((float(value.detach()), len(batch)))
         return value
 
@@ -414,10 +451,10 @@ def test_a_loss_that_is_not_finite_stops_it_naming_step_and_samples(bad: float, 
     work = Job("rnn", trainer(max_epochs=3, log_every=2), scheduler("constant"), tmp_path)
     count = 0
 
-    def breaks(model: nn.Module, batch: ForecastBatch) -> Tensor:
+    def breaks(state: TrainState, batch: ForecastBatch) -> Tensor:
         nonlocal count
         count += 1
-        return loss(model, batch) * (bad if count == at else 1.0)
+        return loss(state, batch) * (bad if count == at else 1.0)
 
     saved: list[int] = []
     around = Surroundings(
@@ -438,7 +475,7 @@ def test_a_bad_loss_is_found_before_a_stop_saves_it(tmp_path: Path) -> None:
     state = work.begin()
     saved: list[int] = []
     around = Surroundings(
-        work.data, lambda m, b: loss(m, b) * float("nan"), validate, lambda s: saved.append(s.progress.step),
+        work.data, lambda s, b: loss(s, b) * float("nan"), validate, lambda s: saved.append(s.progress.step),
         lambda: state.progress.step == 2, work.watch,
     )  # fmt: skip
     with pytest.raises(TrainingError, match="in step 1 "):

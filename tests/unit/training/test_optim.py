@@ -19,7 +19,7 @@ LR = 0.02
 
 def case(name: str, of: type[torch.optim.Optimizer], rename: dict[str, Any] | None = None, **changes: Any) -> Any:
     """Our changes to `conf/`, and the same in torch's words."""
-    config = optimizer(name, **changes).model_dump(exclude={"name", "lr", "beta1", "beta2"})
+    config = optimizer(name, **changes).model_dump(exclude={"name", "lr", "beta1", "beta2", "non_monotone"})
     said = {**config, "lr": LR, **(rename or {})}
     return pytest.param(name, changes, lambda p: of(p, **said), id=" ".join([name, *map(str, changes)]))
 
@@ -29,6 +29,8 @@ CASES = [
     case("sgd", torch.optim.SGD),
     case("sgd", torch.optim.SGD, momentum=0.0),
     case("sgd", torch.optim.SGD, nesterov=True, weight_decay=0.1),
+    case("nt_asgd", torch.optim.SGD),
+    case("nt_asgd", torch.optim.SGD, weight_decay=0.1),
     case("adam", torch.optim.Adam, BETAS),
     case("adam", torch.optim.Adam, BETAS, weight_decay=0.1, amsgrad=True),
     case("adam", torch.optim.Adam, {"betas": (0.5, 0.7)}, beta1=0.5, beta2=0.7, eps=0.01),

@@ -37,8 +37,9 @@ def worked(seed: int = 0, *, fp16: bool = False) -> TrainState:
         s.samples.append(4)
     if s.scaler:
         s.scaler.update(1024.0)
-    s.progress = Progress(2, 3, 17, None, 0.5, 10, 1, 2, 1, 3, 1.25, 40)
+    s.progress = Progress(2, 3, 17, None, 0.5, 10, 1, 2, 1, 3, 1.25, 40, [0.75, 0.5, 0.625], 5)
     s.calibration = torch.randn(2, 1, 5, dtype=torch.float64)
+    s.carried = [(torch.randn(1, 4, 3), torch.randn(1, 4, 3)), (torch.randn(1, 4, 2),)]  # an LSTM, a GRU above
     return s
 
 
@@ -56,6 +57,9 @@ def test_everything_comes_back_from_a_file_bit_for_bit(tmp_path: Path, fp16: boo
     assert torch.equal(torch.stack(theirs.losses), torch.stack(ours.losses))
     assert theirs.calibration is not None
     assert torch.equal(theirs.calibration, ours.calibration)  # type: ignore[arg-type]
+    assert [len(layer) for layer in theirs.carried or ()] == [2, 1]
+    for mine, other in zip(ours.carried or (), theirs.carried or (), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(mine, other, strict=True))
     for (name, a), b in zip(ours.model.state_dict().items(), theirs.model.state_dict().values(), strict=True):
         assert torch.equal(a, b), name  # buffers, as batch normalisation has, among them
     for name, values in ours.optimizer.slots.items():
@@ -73,8 +77,23 @@ def test_a_fresh_state_comes_back_too() -> None:
     theirs.load_state_dict(ours.state_dict())
     assert theirs.losses == []
     assert theirs.calibration is None
+    assert theirs.carried is None
     assert theirs.average is None
     assert theirs.progress == Progress()
+
+
+def test_an_average_begun_on_the_way_comes_back_too() -> None:
+    ours, theirs = state(average=False), state(1, average=False)
+    ours.progress.step = 7
+    ours.begin_average()
+    saved = ours.state_dict()
+    theirs.load_state_dict(saved)
+    assert ours.progress.average_from == theirs.progress.average_from == 7
+    assert theirs.average is not None
+    assert list(theirs.average) == [name for name, _ in theirs.model.named_parameters()]
+    for name, value in theirs.average.items():
+        assert torch.equal(value, ours.model.get_parameter(name))
+        assert value.data_ptr() not in (saved["average"][name].data_ptr(), theirs.model.get_parameter(name).data_ptr())
 
 
 def test_what_belongs_to_another_model_is_refused() -> None:
@@ -124,3 +143,26 @@ def test_the_best_is_the_first_that_beats_the_one_before_by_more_than_delta(
             assert (progress.best_step, progress.best_epoch) == (10 * number, number)
         assert (progress.best, progress.without_improvement) == (best, since)
         assert progress.score is value
+    assert progress.history == values
+
+
+@settings(deadline=None, max_examples=100)
+@given(values=st.lists(st.integers(0, 9), min_size=1, max_size=12), n=st.integers(1, 4))
+def test_averaging_is_due_when_algorithm_1_says_so(values: list[int], n: int) -> None:
+    """Merity et al. (2018): T is set at the first v with t > n and v > min over l in 0 .. t - n - 1 of logs[l]."""
+    low, high = Progress(), Progress()
+    for t, v in enumerate(values):
+        low.improved(float(v), mode="min", min_delta=0.0)
+        high.improved(float(-v), mode="max", min_delta=0.0)
+        due = t > n and v > min(values[i] for i in range(t - n))
+        assert low.gone_wrong(mode="min", non_monotone=n) == due
+        assert high.gone_wrong(mode="max", non_monotone=n) == due
+
+
+def test_a_validation_that_is_no_number_says_nothing_about_averaging() -> None:
+    progress = Progress(history=[math.nan, 2.0, 3.0])
+    assert not progress.gone_wrong(mode="min", non_monotone=1)
+    progress.history.append(2.5)
+    assert progress.gone_wrong(mode="min", non_monotone=1)
+    progress.history.append(math.nan)
+    assert not progress.gone_wrong(mode="min", non_monotone=1)

@@ -33,7 +33,11 @@ def data(count: int = 12, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(count, 5, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
-def squares(model: nn.Module, batch: Tensor) -> Tensor:
+def squares(state: TrainState, batch: Tensor) -> Tensor:
+    return errors(state.model, batch)
+
+
+def errors(model: nn.Module, batch: Tensor) -> Tensor:
     return (model(batch[:, :3]) - batch[:, 3:]).square().mean()
 
 
@@ -46,13 +50,13 @@ def weights(model: nn.Module) -> Tensor:
 
 
 def gradient(model: nn.Module, batch: Tensor) -> list[Tensor]:
-    return list(torch.autograd.grad(squares(model, batch), list(model.parameters())))
+    return list(torch.autograd.grad(errors(model, batch), list(model.parameters())))
 
 
 def test_it_goes_down_the_gradient() -> None:
     model, batch = line(), data()
     before, slope = weights(model), torch.cat([g.flatten() for g in gradient(model, batch)])
-    expected_loss = squares(model, batch).item()
+    expected_loss = errors(model, batch).item()
     loss, norm = update(state_of(model), [batch], lr=0.3)
     torch.testing.assert_close(weights(model), before - 0.3 * slope, rtol=0, atol=1e-15)
     assert loss.item() == expected_loss
@@ -95,7 +99,7 @@ def test_clipping_by_value_cuts_each_element(limit: float) -> None:
 
 def test_both_clippings_act_norm_first_as_torchs_would() -> None:
     model, twin, batch = line(), line(), data()
-    squares(twin, batch).backward()
+    errors(twin, batch).backward()
     nn.utils.clip_grad_norm_(twin.parameters(), 0.5)
     nn.utils.clip_grad_value_(twin.parameters(), 0.1)
     torch.optim.SGD(twin.parameters(), lr=0.1).step()
@@ -118,6 +122,23 @@ def test_the_average_forgets_its_beginning_fast_and_then_slowly() -> None:
         )
 
 
+def test_an_even_average_is_the_mean_of_all_weights_since_it_began() -> None:
+    model = line()
+    state = state_of(model)
+    seen = []
+    for t in range(9):
+        if t == 4:
+            state.begin_average()
+            seen.append(weights(model))
+        update(state, [data()])
+        state.progress.step += 1
+        seen += [weights(model)] if t >= 4 else []
+        if state.average is not None:
+            kept = torch.cat([a.flatten() for a in state.average.values()])
+            torch.testing.assert_close(kept, torch.stack(seen).mean(dim=0), rtol=0, atol=1e-15)
+    assert len(seen) == 6
+
+
 class TestPrecision:
     def test_bf16_is_near_and_weights_stay_float32(self) -> None:
         models = {p: line(torch.float32) for p in ("float32", "bf16")}
@@ -136,7 +157,7 @@ class TestPrecision:
         length = torch.cat([g.flatten() for g in gradient(model, batch)]).norm()
         state, before = state_of(model, precision="fp16"), weights(model)
         _, norm = train_step(
-            state, [batch], lambda m, b: squares(m, b) / 8, lr=0.1, trainer=trainer(precision="fp16", clip_norm=0.01)
+            state, [batch], lambda s, b: squares(s, b) / 8, lr=0.1, trainer=trainer(precision="fp16", clip_norm=0.01)
         )
         assert norm is not None
         torch.testing.assert_close(norm, length / 8, rtol=5e-3, atol=0)  # fp16 has 11 bits
@@ -150,7 +171,7 @@ class TestPrecision:
         scale = state.scaler.get_scale()
         batch = data(dtype=torch.float32)
         loss, _ = train_step(
-            state, [batch], lambda m, b: squares(m, b) * 1e36, lr=0.1, trainer=trainer(precision="fp16", clip_norm=None)
+            state, [batch], lambda s, b: squares(s, b) * 1e36, lr=0.1, trainer=trainer(precision="fp16", clip_norm=None)
         )
         assert math.isfinite(float(loss))
         assert torch.equal(weights(model), before)
