@@ -61,6 +61,7 @@ OURS = tuple(i for i in ALL if i.of.split(".")[0] == "seqexp")
 # Each part of seqexp, and what of seqexp it may import beside itself.
 MAY = {
     "errors": (),
+    "text": (),
     "config.folder": (),
     "config.schema": (),
     "config.explain": ("config.schema",),
@@ -71,13 +72,14 @@ MAY = {
     "store": ("errors",),
     "data": ("config.schema", "config.explain", "errors"),
     "models": ("config.schema", "data", "errors"),
+    "tasks.better": (),
     "tasks": ("config.schema", "data", "errors"),
     "training": ("config.schema", "errors"),
     "track": ("training", "store", "errors"),
-    "run": ("config", "data", "models", "tasks", "training", "track", "store", "errors"),
-    "sweep": ("config", "training", "store", "errors"),
-    "compare": ("config", "store", "errors"),
-    "cli": ("compare", "config", "run", "sweep", "store", "errors"),
+    "run": ("config", "data", "models", "tasks", "training", "track", "store", "errors", "text"),
+    "sweep": ("config", "training", "tasks.better", "store", "errors", "text"),
+    "compare": ("config", "tasks.better", "store", "errors", "text"),
+    "cli": ("compare", "config", "run", "sweep", "store", "errors", "text"),
     "__main__": ("cli",),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from seqexp.cli import printable
 from seqexp.cli.options import Parser, take_flag
+from seqexp.text import printable
 
 EXAMPLES = """examples:
   seqexp data describe data=stocks
@@ -27,8 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     from seqexp.config.compose import compose
 
     experiment = compose(options.overrides).experiment
-    from seqexp.run.describe import describe, render
+    from seqexp.run.problem import family_of
 
-    description = describe(experiment)
-    print(json.dumps(description) if as_json else printable(render(description)))
+    family = family_of(experiment)
+    description = family.describe(experiment)
+    print(json.dumps(description) if as_json else printable(family.render(description)))
     return 0

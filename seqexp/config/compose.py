@@ -18,7 +18,7 @@ from seqexp.config.explain import explain, show, suggest
 from seqexp.config.folder import CONF
 from seqexp.config.overrides import chooses_file, forced, parse, search_roots
 from seqexp.config.schema import Experiment
-from seqexp.errors import ConfigError
+from seqexp.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -130,7 +130,7 @@ def hydra_main(arguments: Sequence[str]) -> None:
     try:
         hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(lambda _: None)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_first_line(error)) from None
+        raise ConfigError(first_line(error)) from None
     finally:
         sys.argv = argv
         if before is None:
@@ -163,7 +163,7 @@ def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> 
         except MissingConfigException as error:
             wrong = [t for t, o in chosen.items() if f"{o.key_or_group}/{o.value()}" == error.missing_cfg_file]
             if not wrong:
-                problems.append(_first_line(error))
+                problems.append(first_line(error))
                 return None
             override, options = chosen.pop(wrong[0]), sorted(error.options or ())
             problems.append(
@@ -171,7 +171,7 @@ def _compose(groups: list[Override], roots: list[Path], problems: list[str]) -> 
                 f"{suggest(str(override.value()), options)}  (command line)"
             )
         except (HydraException, OmegaConfBaseException) as error:
-            problems.append(_first_line(error))
+            problems.append(first_line(error))
             return None
         except (YAMLError, ValueError) as error:
             problems.append(f"a file cannot be read: {' '.join(str(error).split())}")
@@ -193,7 +193,7 @@ def _assign(config: DictConfig, assignments: list[Override], problems: list[str]
             else:
                 OmegaConf.update(config, key, override.value(), force_add=True)
         except (OmegaConfBaseException, KeyError, TypeError, ValueError, AttributeError) as error:
-            problems.append(f"'{override.input_line}' cannot be applied: {_first_line(error)}  (command line)")
+            problems.append(f"'{override.input_line}' cannot be applied: {first_line(error)}  (command line)")
 
 
 def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -216,7 +216,7 @@ def _plain(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any]]:
                 f"{key} needs the environment variable {name}, which is not set; set it, or say "
                 f"${{oc.env:{name},default}}"
             ) from None
-        raise ConfigError(f"{key} cannot be resolved: {_first_line(error)}") from None
+        raise ConfigError(f"{key} cannot be resolved: {first_line(error)}") from None
     values = {str(k): v for k, v in resolved.items() if k != "hydra"} if isinstance(resolved, dict) else {}
     return values, _with_secrets_unresolved(raw, values)
 
@@ -261,8 +261,14 @@ def _absolute_paths(values: dict[str, Any]) -> dict[str, Any]:
     data = values.get("data")
     if not isinstance(data, dict):
         return values
-    changed = {key: _absolute(data[key]) for key in ("path", "test_path") if data.get(key) is not None}
-    return {**values, "data": {**data, **changed}}
+    paths = ("path", "valid_path", "test_path", "cache")
+    values = {**values, "data": data | {key: _absolute(data[key]) for key in paths if data.get(key) is not None}}
+    task = values.get("task")
+    embedding = task.get("embedding") if isinstance(task, dict) else None
+    if isinstance(embedding, dict) and embedding.get("vectors") is not None:
+        embedding = embedding | {"vectors": _absolute(embedding["vectors"])}
+        values = {**values, "task": values["task"] | {"embedding": embedding}}
+    return values
 
 
 def _absolute(path: Any) -> Any:
@@ -270,8 +276,3 @@ def _absolute(path: Any) -> Any:
         return [_absolute(p) for p in path]
     plain = isinstance(path, str) and "${" not in path
     return os.path.abspath(os.path.expanduser(path)) if plain else path
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -84,7 +84,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-_TAGS = {"data", "model", "optimizer", "scheduler"}
+_TAGS = {"data", "model", "task", "optimizer", "scheduler", "diagnostics"}
 
 
 def _key(loc: tuple[int | str, ...]) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from seqexp.config.schema import Experiment
+if TYPE_CHECKING:
+    from seqexp.config.schema import Experiment
 
 MAY_DIFFER = (
     "name",
     "outputs",
     "tracking",
+    "diagnostics",
     "trainer.checkpoints",
 )
 """Keys that cannot change a result, so two experiments that differ only here are the same run."""
@@ -36,6 +39,11 @@ def identity(experiment: Experiment) -> str:
 def run_name(experiment: Experiment) -> str:
     """`lstm-seed1-3fa9c2d1`: readable, and unique by the hash."""
     return f"{experiment.model.name}-seed{experiment.seed}-{identity(experiment)[:8]}"
+
+
+def run_path(experiment: Experiment) -> Path:
+    """Where its run is, whether or not it was begun: `outputs/stocks/lstm-seed1-3fa9c2d1`."""
+    return Path(experiment.outputs) / experiment.name / run_name(experiment)
 
 
 def differences(old: Any, new: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqexp.config.schema.data import DataConfig, StocksData
+from seqexp.config.schema.data import StocksData, TimeSeriesData
 from seqexp.config.schema.task import Forecasting
 from seqexp.data.panel import Panel
 from seqexp.data.split import Borders
@@ -16,7 +16,7 @@ from seqexp.data.volatility import TRADING_MONTH, VolatilityTarget
 from seqexp.errors import ConfigError
 
 
-def build_target(panel: Panel, data: DataConfig, task: Forecasting, borders: Borders) -> LevelTarget:
+def build_target(panel: Panel, data: TimeSeriesData, task: Forecasting, borders: Borders) -> LevelTarget:
     """The target an experiment asks for, with its scale fitted on train.
 
     Raises:
@@ -46,7 +46,7 @@ def build_target(panel: Panel, data: DataConfig, task: Forecasting, borders: Bor
     return target
 
 
-def make_target(panel: Panel, data: DataConfig, anchor: str) -> LevelTarget:
+def make_target(panel: Panel, data: TimeSeriesData, anchor: str) -> LevelTarget:
     """The target with a known anchor, its scale not yet fitted.
 
     Raises:
@@ -66,7 +66,7 @@ _KINDS: dict[str, type[LevelTarget]] = {
 }
 
 
-def _better_anchor(panel: Panel, borders: Borders, data: DataConfig) -> str:
+def _better_anchor(panel: Panel, borders: Borders, data: TimeSeriesData) -> str:
     """Whether "as last season" or "as now" is nearer to what came, over the horizon, on train."""
     if not 1 < panel.season <= data.window:
         return "last"

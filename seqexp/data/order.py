@@ -2,8 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Which batches of which pass over the samples make an update."""
+
+    per_pass: int
+    """Batches in one pass."""
+    accumulate: int
+    """Batches in an update."""
+    steps: int | None
+    """Updates that count as an epoch; None: one pass."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch."""
+        return self.steps or -(-self.per_pass // self.accumulate)
+
+    def of(self, epoch: int, step: int) -> list[tuple[int, int]]:
+        """Pass and number of each batch of an update."""
+        if self.steps is None:  # each epoch is a pass of its own; its last update may have fewer batches
+            first, last = step * self.accumulate, min((step + 1) * self.accumulate, self.per_pass)
+            return [(epoch, b) for b in range(first, last)]
+        first = (epoch * self.steps + step) * self.accumulate  # epochs are stretches of an endless row of passes
+        return [divmod(first + i, self.per_pass) for i in range(self.accumulate)]
 
 
 def permutation(samples: int, seed: int, epoch: int) -> Tensor:

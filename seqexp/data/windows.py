@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqexp.config.schema.data import Scaling
 from seqexp.data.batch import ForecastBatch
-from seqexp.data.order import permutation
+from seqexp.data.order import Passes, permutation
 from seqexp.data.panel import Ints, Panel
 from seqexp.data.scaling import Scale, fit
 from seqexp.data.spec import Continuous
@@ -134,12 +134,11 @@ class TrainingOrder:
         self, windows: Windows, *, seed: int, batch_size: int, accumulate: int, steps_per_epoch: int | None,
         first_batches: int | None = None,
     ) -> None:  # fmt: skip
-        self._windows, self._seed, self._size, self._accumulate = windows, seed, batch_size, accumulate
+        self._windows, self._seed, self._size = windows, seed, batch_size
         self._shuffled = first_batches is None
         self._samples = len(windows) if first_batches is None else min(len(windows), first_batches * batch_size)
-        self._per_pass = -(-self._samples // batch_size)
-        self.steps_per_epoch = steps_per_epoch or -(-self._per_pass // accumulate)
-        self._restart = steps_per_epoch is None
+        self._passes = Passes(-(-self._samples // batch_size), accumulate, steps_per_epoch)
+        self.steps_per_epoch = self._passes.steps_per_epoch
         self._pass, self._permutation = -1, torch.empty(0, dtype=torch.int32)
 
     def batches(self, epoch: int, step: int) -> list[ForecastBatch]:
@@ -151,12 +150,7 @@ class TrainingOrder:
         return [int(i) for part in self._indices(epoch, step) for i in part]
 
     def _indices(self, epoch: int, step: int) -> list[Tensor]:
-        if self._restart:  # each epoch is a pass of its own; its last update may have fewer batches
-            numbers = [(epoch, b) for b in range(step * self._accumulate, (step + 1) * self._accumulate)]
-            numbers = [(p, b) for p, b in numbers if b < self._per_pass]
-        else:  # epochs are stretches of an endless row of passes
-            first = (epoch * self.steps_per_epoch + step) * self._accumulate
-            numbers = [divmod(first + i, self._per_pass) for i in range(self._accumulate)]
+        numbers = self._passes.of(epoch, step)
         return [self._order(p)[b * self._size : (b + 1) * self._size] for p, b in numbers]
 
     def _order(self, number: int) -> Tensor:

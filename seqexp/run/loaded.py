@@ -16,10 +16,8 @@ import torch
 from seqexp.config.compose import from_run
 from seqexp.config.schema import Experiment
 from seqexp.errors import CheckpointError, ConfigError
-from seqexp.run import new_data
 from seqexp.run.device import prepare
-from seqexp.run.problem import Problem, build_problem, trained_model
-from seqexp.run.results import Record, baseline_records, model_record
+from seqexp.run.problem import Problem, Record, Told, build_problem, family_of, trained_model
 from seqexp.run.train import check_data
 from seqexp.store import checkpoint, metric_log
 from seqexp.store.run_directory import RunDirectory, find
@@ -101,7 +99,7 @@ class Run:
         Raises:
             RunError: If the data is not what it was trained on.
         """
-        problem = build_problem(self.experiment, prepare(self.experiment))
+        problem = build_problem(self.experiment, prepare(self.experiment), self.checkpoint["preprocessing"])
         check_data(self.directory, problem)
         return problem
 
@@ -124,20 +122,42 @@ class Run:
         """
         if split not in ("valid", "test"):
             raise ConfigError(f"--split must be valid or test, but is '{split}'")
-        keep = self.directory.predictions / f"{split}.parquet"
+        keep, told = self.directory.predictions / f"{split}.parquet", Told(self._say, _nothing)
         with torch.inference_mode():
-            records = [model_record(self.problem, self.model, self.checkpoint["calibration"], split, keep)]
-            return records + baseline_records(self.problem, split, self._say, _nothing)
+            return self.problem.test(self.model, self.checkpoint, split, keep=keep, losses=None, told=told)
+
+    def generate(
+        self, prompt: str, *, length: int = 200, temperature: float = 1.0, top_k: int | None = None,
+        top_p: float | None = None, seed: int = 1,
+    ) -> str:  # fmt: skip
+        """Go on with a text, as `seqexp.run.language.generate` says.
+
+        Raises:
+            ConfigError: If the run is no language model, or a number is out of its range.
+        """
+        if self.experiment.task.name != "language_modelling":
+            raise ConfigError(
+                f"--prompt needs a language model, but {self.directory} is one of {self.experiment.task.name}; use "
+                "--input"
+            )
+        from seqexp.run.language import LanguageModel, generate, vocabulary_of
+
+        assert isinstance(self.model, LanguageModel)
+        return generate(
+            self.model, vocabulary_of(self.checkpoint), prompt, length=length, temperature=temperature, top_k=top_k,
+            top_p=top_p, seed=seed,
+        )  # fmt: skip
 
     def predict(self, source: str | Path | pd.DataFrame) -> pd.DataFrame:
-        """Forecast what follows new data.
+        """Forecast what follows new data, or label it, or (a language model) score it.
 
         Args:
-            source: A CSV or Parquet file, or a frame, with the columns of the training data; a window of history
-                at the least.
+            source: A file, or a frame, with the columns of the training data: a window of history at the least for
+                forecasts; for labels also a file of one text a line.
 
         Returns:
-            `series`, `time`, `step`, `forecast` and the bounds of the 80 and 95 % intervals, in the user's units.
+            Forecasts: `series`, `time`, `step`, `forecast` and the bounds of the 80 and 95 % intervals, in the user's
+            units. Labels: `example`, `label`, `probability` and a column for each class.
 
         Raises:
             DataError: If columns are missing, or the history is too short.
@@ -146,7 +166,9 @@ class Run:
             if not isinstance(source, str | Path):
                 source.to_parquet(path := Path(folder) / "input.parquet", index=False)
                 source = path
-            return new_data.predict(self.experiment, self.model, self.checkpoint, Path(source), self._say)
+            return family_of(self.experiment).predict(
+                self.experiment, self.model, self.checkpoint, Path(source), self._say
+            )
 
 
 def load_run(run: str | Path, checkpoint: str = "best", outputs: str | Path = "outputs") -> Run:

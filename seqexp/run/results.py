@@ -5,94 +5,42 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from torch import Tensor, nn
 
-from seqexp.data.panel import Ints
-from seqexp.data.windows import Windows
-from seqexp.run import predictions
-from seqexp.run.baselines import fit_baselines, spread_units
-from seqexp.run.problem import Problem
-from seqexp.run.window_losses import Keep
+from seqexp.run.problem import Record
 from seqexp.store import metric_log
 from seqexp.store.run_directory import RunDirectory
-from seqexp.tasks.metrics import Forecast
+from seqexp.tasks.better import HIGHER_IS_BETTER
+from seqexp.text import number
 
-Record = dict[str, Any]
 RESULT_SPLIT = "test"
 
 SHOWN = {
     "mae": "MAE", "rmse": "RMSE", "smape": "sMAPE %", "mase": "MASE", "qlike": "QLIKE", "crps": "CRPS",
-    "coverage_95": "in 95 %", "directional_accuracy": "direction", "accuracy": "accuracy", "auc": "AUC",
-    "log_loss": "log loss", "brier": "Brier", "mcc": "MCC",
+    "coverage_95": "in 95 %", "directional_accuracy": "direction", "accuracy": "accuracy", "macro_f1": "macro F1",
+    "mcc": "MCC", "auc": "AUC", "log_loss": "log loss", "brier": "Brier", "calibration_error": "ECE", "mse": "MSE",
+    "r2": "R2", "perplexity": "perplexity", "bits_per_character": "bits/char", "nll": "NLL",
+    "frame_accuracy": "frame accuracy",
 }  # fmt: skip
 """The metrics of the table on the screen, in order; all are in metrics.jsonl."""
+DECIDING = {
+    "bits_per_character": ("bits_per_character", "perplexity"),
+    "nll": ("nll",),
+    "macro_f1": ("accuracy", "log_loss"),
+    "log_loss": ("log_loss",),
+    "r2": ("mse",),
+    "qlike": ("qlike", "rmse"),
+    "mase": ("mase", "crps"),
+    "mae": ("mae", "crps"),
+}
+"""The first metric that a record has says what kind of result it is; these then decide, the first ranks the table."""
 LEVEL = 0.0005
 """What differs by less, as a share, is 0.0 % when written, and no difference."""
-HIGHER_IS_BETTER = ("directional_accuracy", "accuracy", "balanced_accuracy", "auc", "mcc")
-
-
-def model_record(
-    problem: Problem, model: nn.Module, calibration: Tensor | None, split: str, keep: Path | None = None, *,
-    losses: Keep | None = None,
-) -> Record:  # fmt: skip
-    """Score a model, in evaluation mode, on a split.
-
-    Args:
-        problem: The data and the task.
-        model: Trained.
-        calibration: The spread of a point forecast.
-        split: valid or test.
-        keep: Where the forecasts are written as Parquet; None: nowhere.
-        losses: Keeps the losses of each window.
-    """
-    predictor = problem.task.predictor
-    made = ((o, predictor.forecast(model, o, calibration)) for o in _origins(problem, split))
-    forecasts = made if keep is None else predictions.kept(made, keep, problem.task)
-    name = problem.experiment.model.name
-    return _record(problem, split, name, losses(name, forecasts) if losses else forecasts, model=True)
-
-
-def baseline_records(
-    problem: Problem, split: str, say: Callable[[str], None], working: Callable[[str], None], *,
-    losses: Keep | None = None,
-) -> list[Record]:  # fmt: skip
-    """Fit and score every baseline on a split."""
-    task = problem.task
-    records = []
-    for name, fitted in fit_baselines(problem, working):
-        if isinstance(fitted, str):
-            say(f"baseline {name} left out: {fitted}")
-            continue
-        residuals, units = None, spread_units(problem, name)
-        if not task.target.binary:
-            valid = np.concatenate(list(_origins(problem, "valid")))
-            residuals = task.residual_quantiles(fitted(valid), valid, units)
-        forecasts = ((o, task.predictor.from_points(fitted(o), o, residuals, units)) for o in _origins(problem, split))
-        kept = losses(name, forecasts) if losses else forecasts
-        records.append(_record(problem, split, name, kept, model=False))
-    return records
-
-
-def _origins(problem: Problem, split: str) -> Iterator[Ints]:
-    """The windows of a split, batch by batch."""
-    trainer = problem.experiment.trainer
-    windows: Windows = getattr(problem.task.splits, split)
-    return windows.batches(trainer.eval_batch_size, trainer.limit_batches)
-
-
-def _record(
-    problem: Problem, split: str, name: str, forecasts: Iterable[tuple[Ints, Forecast]], *, model: bool
-) -> Record:
-    scores = problem.task.score(forecasts, split)
-    return {"split": split, "of": name, "model": model, **scores.overall(), "by_step": scores.by_step()}
 
 
 def render(records: Sequence[Record], console: Console) -> None:
@@ -138,7 +86,10 @@ def _sentence(records: Sequence[Record], metric: str) -> str | None:
     if abs(mine - theirs) <= LEVEL * abs(theirs):
         return f"{name}: {model['of']} is level with {rival['of']}, the best classical method."
     ahead = mine > theirs if metric in HIGHER_IS_BETTER else mine < theirs
-    share = f"{_share(abs(mine - theirs) / abs(theirs))} " if theirs else ""
+    if metric in HIGHER_IS_BETTER:  # a share of a share would mislead
+        share = f"{100 * abs(mine - theirs):.1f} points "
+    else:
+        share = f"{_share(abs(mine - theirs) / abs(theirs))} " if theirs else ""
     end = "better than" if ahead else "WORSE than"
     wins = "" if ahead else ", which wins"
     return f"{name}: {model['of']} is {share}{end} {rival['of']}, the best classical method{wins}."
@@ -157,18 +108,10 @@ def ranked(records: Sequence[Record], metric: str) -> list[Record]:
 
 def headlines(record: Mapping[str, Any]) -> list[str]:
     """The metrics that decide, the one that ranks the table first: those that suit the target and are defined."""
-    for names in (("log_loss",), ("qlike", "rmse"), ("mase", "crps"), ("mae", "crps")):
-        if _known(record.get(names[0])):
+    for mark, names in DECIDING.items():
+        if _known(record.get(mark)):
             return [name for name in names if _known(record.get(name))]
     return [next(name for name, value in record.items() if isinstance(value, float))]
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for what is not defined."""
-    if not _known(value):
-        return "–"
-    assert value is not None
-    return f"{value:,.1f}" if abs(value) >= 1_000 else f"{value:#.4g}".rstrip(".")
 
 
 def _known(value: float | None) -> bool:

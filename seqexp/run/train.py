@@ -5,22 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from seqexp.config.compose import Composed
-from seqexp.config.identity import EXTENDS, differences, run_name, under
+from seqexp.config.identity import EXTENDS, differences, run_path, under
 from seqexp.config.schema import Experiment
-from seqexp.errors import ConfigError, DataError, RunError
-from seqexp.run import window_losses
-from seqexp.run.describe import summarised
+from seqexp.config.schema.diagnostics import GradientFlow
+from seqexp.errors import ConfigError, DataError, RunError, first_line
 from seqexp.run.device import kernel_of, prepare
 from seqexp.run.extend import as_extended, record_extension
-from seqexp.run.problem import Problem, build_problem, new_state, plan_of, trained_model
-from seqexp.run.results import baseline_records, finite, headlines, model_record
+from seqexp.run.problem import Problem, Told, build_problem, new_state, plan_of, trained_model
+from seqexp.run.results import finite, headlines
 from seqexp.store import checkpoint, provenance
 from seqexp.store.atomic import write_json
 from seqexp.store.metric_log import MetricLog
@@ -51,7 +49,7 @@ class Outcome:
 
 def directory_of(experiment: Experiment) -> RunDirectory:
     """Where the run of an experiment is, whether or not it was begun."""
-    return RunDirectory(Path(experiment.outputs) / experiment.name / run_name(experiment))
+    return RunDirectory(run_path(experiment))
 
 
 def train(
@@ -108,7 +106,7 @@ def _train_claimed(
         directory.update(state="interrupted", reason=f"signal {stopped.number}")
         return Outcome(directory, "interrupted", stopped.number)
     except Exception as error:  # whatever it was: noted in the run, and raised again
-        directory.update(state="failed", reason=(str(error).splitlines() or [type(error).__name__])[0])
+        directory.update(state="failed", reason=first_line(error))
         raise
     if not finished:
         directory.update(state="interrupted", reason=f"signal {stop.signal}")
@@ -128,11 +126,11 @@ class _Training:
     def run(self, command: Sequence[str]) -> bool:
         """Train and test; False if a signal came first."""
         device = prepare(self.experiment)
-        problem = build_problem(self.experiment, device)
+        found = checkpoint.load_newest(self.directory.checkpoints, self.console.say)
+        problem = build_problem(self.experiment, device, found[1]["preprocessing"] if found else None)
         self._record_provenance(problem, command)
         rng.seed_all(self.experiment.seed)
         state = new_state(problem)
-        found = checkpoint.load_newest(self.directory.checkpoints, self.console.say)
         position = 0
         if found:
             position = restore(state, found[1])
@@ -142,14 +140,16 @@ class _Training:
         self._announce(problem, state, resumed=found is not None)
         with MetricLog(self.directory.metrics, position) as log, ExitStack() as stack:
             observers: list[Observer] = [LogObserver(log), self.console]
+            if isinstance(self.experiment.diagnostics, GradientFlow):
+                observers.append(self._gradient_flow(problem, state, self.experiment.diagnostics))
             if self.experiment.trainer.profile:
                 from seqexp.track.profile import ProfileObserver
 
                 observers.append(stack.enter_context(ProfileObserver(self.directory.profile, self.console.say)))
             around = Surroundings(
                 data=problem.order,
-                loss=problem.task.loss,
-                validate=lambda s: _validate(problem, s),
+                loss=problem.loss,
+                validate=problem.validate,
                 save=lambda s: self._save(s, problem, log),
                 stop=self.stop,
                 observer=Observers(*observers),
@@ -164,6 +164,22 @@ class _Training:
                 return False
             self._test(problem, state, log)
         return True
+
+    def _gradient_flow(self, problem: Problem, state: TrainState, config: GradientFlow) -> Observer:
+        """Measures, on the first training batch, how much of the loss reaches back to each step."""
+        from seqexp.models.gradient_flow import gradient_flow
+        from seqexp.track.gradient_flow import GradientFlowObserver
+
+        batch = problem.order.batches(0, 0)[0]
+        observer = GradientFlowObserver(
+            self.directory.diagnostics,
+            # a state of its own, so that what the real one carries stays as it is
+            lambda: gradient_flow(state.model, lambda model: problem.loss(replace(state, model=model), batch)),
+            every=config.every_epochs,
+            say=self.console.say,
+        )
+        observer.begin(state.progress)
+        return observer
 
     def _save(self, state: TrainState, problem: Problem, log: MetricLog) -> None:
         progress, kept = state.progress, self.experiment.trainer.checkpoints
@@ -183,10 +199,10 @@ class _Training:
         best = checkpoint.best(self.directory.checkpoints, self.experiment.trainer.mode, state.progress.best)
         payload = checkpoint.load(best) if best else state.state_dict()
         model = trained_model(self.experiment, {"preprocessing": problem.preprocessing, **payload}, problem.device)
-        keep = self.directory.predictions / "test.parquet"
-        with window_losses.kept(self.directory.losses, problem.task) as losses, torch.inference_mode():
-            records = [model_record(problem, model, payload["calibration"], "test", keep, losses=losses)]
-            records += baseline_records(problem, "test", self.console.say, self.console.working, losses=losses)
+        told = Told(self.console.say, self.console.working)
+        keep, losses = self.directory.predictions / "test.parquet", self.directory.losses
+        with torch.inference_mode():
+            records = problem.test(model, payload, "test", keep=keep, losses=losses, told=told)
         for record in records:
             log.write({**record, "step": state.progress.step, "epoch": state.progress.epoch})
         log.flush()
@@ -210,15 +226,14 @@ class _Training:
         write_json(self.directory.provenance, {**old, "calls": [*old["calls"], call]})
 
     def _announce(self, problem: Problem, state: TrainState, *, resumed: bool) -> None:
-        for note in summarised(problem.panel.notes)[:10]:
+        for note in problem.notes[:10]:
             self.console.say(f"data: {note}")
         parameters = sum(p.numel() for p in state.model.parameters())
-        windows = problem.describe()["windows"]
         progress = state.progress
         begun = f"continues at epoch {progress.epoch + 1}, step {progress.step + 1}" if resumed else "begins"
         self.console.say(
             f"{self.directory} {begun}: {self.experiment.model.name} with {parameters:,} weights on {problem.device}, "
-            f"{windows['train']:,} / {windows['valid']:,} / {windows['test']:,} windows"
+            f"{' / '.join(f'{n:,}' for n in problem.sizes.values())} {problem.unit}"
         )
 
 
@@ -257,17 +272,8 @@ def restore(state: TrainState, payload: dict[str, Any]) -> int:
     return int(payload["log_position"])
 
 
-def _validate(problem: Problem, state: TrainState) -> dict[str, float]:
-    trainer, task = problem.experiment.trainer, problem.task
-    windows, limit, size = task.splits.valid, trainer.limit_batches, trainer.eval_batch_size
-    if trainer.overfit_batches is not None:
-        windows, limit, size = task.splits.train, trainer.overfit_batches, trainer.batch_size
-    metrics, state.calibration = task.validate(state.model, windows, size=size, limit=limit)
-    return metrics
-
-
 def _check_monitor(experiment: Experiment, problem: Problem) -> None:
-    known = ("loss", *problem.task.metric_names)
+    known = ("loss", *problem.metric_names)
     if experiment.trainer.monitor not in known:
         from seqexp.config.explain import suggest
 

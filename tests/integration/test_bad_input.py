@@ -70,7 +70,7 @@ CONFIGURATIONS: dict[str, tuple[str, str]] = {
         r"data\.split leaves no row for train: .* or move its dates",
     ),
     "unknown model": ("model=lstn", r"model must be one of gru, lstm, rnn, but is 'lstn'; did you mean 'lstm'\?"),
-    "unknown data": ("data=stonks", r"data must be one of stocks, table, but is 'stonks'; did you mean 'stocks'\?"),
+    "unknown data": ("data=stonks", r"data must be one of adding, .*, text, but is 'stonks'; did you mean 'stocks'\?"),
     "a number for a group": ("model=3", r"model must name a file, but is 3"),
     "unknown loss": ("task.loss=mze", r"task\.loss must be one of mse, mae, huber, but is 'mze'; did you mean 'mse'\?"),
     "unknown head": ("task.head=normal", r"task\.head must be one of point, quantile, gaussian, student_t, but is"),

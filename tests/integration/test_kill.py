@@ -40,7 +40,7 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 STEPS = {"rnn": 16, "lstm": 8, "gru": 9}
 """The gru is stopped early, after three epochs of four."""
-STEP, VALIDATE = "seqexp.training.loop:train_step", "seqexp.run.train:_validate"
+STEP, VALIDATE = "seqexp.training.loop:train_step", "seqexp.run.forecasting.problem:ForecastingProblem.validate"
 Command = Callable[[str], tuple[str, ...]]
 
 
@@ -141,11 +141,11 @@ BORDERS = {
     "in the last validation": at(VALIDATE, 4, "after"),
     "before the first step, prepared": at("seqexp.run.train:fit", 1, "before"),
     "after the last step": at("seqexp.run.train:fit", 1, "after"),
-    "before the test": at("seqexp.run.train:model_record", 1, "before"),
+    "before the test": at("seqexp.run.forecasting.results:_record", 1, "before"),
     "in the midst of the test": at("seqexp.tasks.forecasting:Predictor.forecast", 2, "after"),
-    "after the test": at("seqexp.run.train:model_record", 1, "after"),
-    "before the baselines": at("seqexp.run.train:baseline_records", 1, "before"),
-    "after the baselines": at("seqexp.run.train:baseline_records", 1, "after"),
+    "after the test": at("seqexp.run.forecasting.results:_record", 1, "after"),
+    "before the baselines": at("seqexp.run.forecasting.results:fit_baselines", 1, "before"),
+    "after the baselines": at("seqexp.run.forecasting.results:records", 1, "after"),
     "before the status is complete": at("seqexp.run.train:_Training.run", 1, "after"),
 }
 
@@ -180,8 +180,8 @@ def test_killed_many_times_in_a_row(cli: Cli, command: Command, unbroken: Unbrok
     """At the first step, in a save, while it resumes, in the test, and while it resumes to the test."""
     faults = [
         at(STEP, 5, "before"), {"at": "file", "call": 30}, {"at": "file", "call": 20}, at(STEP, 6, "after"),
-        at("seqexp.run.train:restore", 1, "after"), at("seqexp.run.train:baseline_records", 1, "after"),
-        at("seqexp.run.train:model_record", 1, "after"),
+        at("seqexp.run.train:restore", 1, "after"), at("seqexp.run.forecasting.results:records", 1, "after"),
+        at("seqexp.run.forecasting.results:_record", 1, "after"),
     ]  # fmt: skip
     assert_same_end(broken(cli, command("rnn"), *faults), unbroken("rnn")[0])
 
@@ -219,8 +219,8 @@ def test_a_signal_in_a_validation_waits_for_its_end(
 
 @pytest.mark.parametrize(
     "place",
-    ["seqexp.run.train:build_problem", "seqexp.run.train:restore", "seqexp.run.train:model_record",
-     "seqexp.run.train:baseline_records"],
+    ["seqexp.run.train:build_problem", "seqexp.run.train:restore", "seqexp.run.forecasting.results:_record",
+     "seqexp.run.forecasting.results:records"],
 )  # fmt: skip
 def test_a_signal_where_nothing_is_to_be_saved_stops_at_once(
     cli: Cli, command: Command, unbroken: Unbroken, place: str

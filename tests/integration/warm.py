@@ -35,7 +35,8 @@ def main() -> None:
     for name in (
         "seqexp.cli.train", "seqexp.cli.resume", "seqexp.cli.evaluate", "seqexp.cli.predict", "seqexp.cli.runs",
         "seqexp.cli.data", "seqexp.run.train", "seqexp.run.resume", "seqexp.run.loaded", "pandas", "pyarrow.parquet",
-        "sklearn.linear_model", "scipy.stats", "hydra.main", "seqexp.run.describe",
+        "sklearn.linear_model", "scipy.stats", "hydra.main", "seqexp.run.forecasting", "seqexp.run.sequences",
+        "seqexp.run.language", "seqexp.data.sources.text", "seqexp.data.sources.genes",
     ):  # fmt: skip
         importlib.import_module(name)
     from seqexp.config.compose import compose

@@ -8,9 +8,23 @@ from pydantic import Field, model_validator
 
 from seqexp.config.schema.base import Name, PositiveInt, Section
 from seqexp.config.schema.data import DataConfig, StocksData
+from seqexp.config.schema.diagnostics import DiagnosticsConfig
 from seqexp.config.schema.model import ModelConfig
-from seqexp.config.schema.task import TaskConfig
+from seqexp.config.schema.task import Forecasting, TaskConfig
 from seqexp.config.schema.training import OptimizerConfig, SchedulerConfig, Tracking, Trainer
+
+TASK_OF = {
+    "stocks": "forecasting",
+    "table": "forecasting",
+    "text": "classification",
+    "genes": "classification",
+    "digits": "classification",
+    "copy_memory": "classification",
+    "adding": "regression",
+    "music": "polyphonic_music",
+    "language": "language_modelling",
+}
+"""What is learned from each kind of data."""
 
 
 class Experiment(Section):
@@ -28,14 +42,27 @@ class Experiment(Section):
     scheduler: SchedulerConfig
     trainer: Trainer
     tracking: Tracking
+    diagnostics: DiagnosticsConfig
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
+        task = TASK_OF[self.data.name]
+        if self.task.name != task:
+            raise ValueError(f"task must be {task} with data={self.data.name}, but is '{self.task.name}'")
+        if task != "forecasting" and self.model.patch_size > 1:
+            raise ValueError(
+                f"model.patch_size must be 1 with task={task}: only a window to forecast from is read in patches"
+            )
         direction = isinstance(self.data, StocksData) and self.data.target == "direction"
-        if direction and self.task.head != "point":
+        if direction and isinstance(self.task, Forecasting) and self.task.head != "point":
             raise ValueError(
                 f"task.head must be point with data.target=direction, whose forecast is a probability, but is "
                 f"'{self.task.head}'"
+            )
+        if self.optimizer.name == "nt_asgd" and self.trainer.ema_decay:
+            raise ValueError(
+                f"trainer.ema_decay must be 0 with optimizer=nt_asgd, which averages the weights itself, but is "
+                f"{self.trainer.ema_decay}"
             )
         if self.model.kernel == "fused" and self.trainer.precision != "float32":
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from seqexp.config.schema.base import Date, Names, PositiveInt, Season, Section, Size
+from seqexp.config.schema.sequences import LanguageData, SequenceData
 
 
 class Split(Section):
@@ -127,4 +128,5 @@ class TableData(_TimeSeries):
     frequency: str = Field(description="A pandas offset such as h, D, B, MS, 15min; auto: found; none.")
 
 
-DataConfig = Annotated[StocksData | TableData, Field(discriminator="name")]
+TimeSeriesData = StocksData | TableData
+DataConfig = Annotated[TimeSeriesData | SequenceData | LanguageData, Field(discriminator="name")]

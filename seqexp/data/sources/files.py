@@ -21,7 +21,7 @@ import numpy as np
 
 from seqexp.data.panel import Floats, Ints
 from seqexp.data.sources.dialect import EMPTY, Dialect, Place, sniff
-from seqexp.errors import DataError
+from seqexp.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +47,13 @@ class Table:
         return lambda row: line(int(rows[row]))
 
 
-def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
+def expand(paths: Sequence[str], key: str = "data.path", *, endings: Sequence[str] = ENDINGS) -> list[Path]:
     """The table files meant by files, folders and globs, sorted by name within each.
+
+    Args:
+        paths: As the user names them.
+        key: Where they are named, for messages.
+        endings: Of the files in a folder that are meant, with or without `.gz`.
 
     Raises:
         DataError: If one leads to no file.
@@ -57,11 +62,11 @@ def expand(paths: Sequence[str], key: str = "data.path") -> list[Path]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            matches = sorted(p for p in path.iterdir() if p.is_file() and _is_table(p))
+            matches = sorted(p for p in path.iterdir() if p.is_file() and _is_table(p, endings))
             # A text beside tables is a licence or a readme.
             matches = [p for p in matches if _ending(p) not in (".txt", ".data")] or matches
             if not matches:
-                raise DataError(f"{key}={text} is a folder without a table; looked for *{', *'.join(ENDINGS)}")
+                raise DataError(f"{key}={text} is a folder without a table; looked for *{', *'.join(endings)}")
         elif path.is_file():
             matches = [path]
         elif glob.has_magic(text):
@@ -92,7 +97,7 @@ def read_table(path: Path, *, header: str = "auto", shrink: Shrink | None = None
         try:
             frame = _joined(_parquet_pieces(path), shrink)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read as Parquet: {_first_line(error)}") from None
+            raise DataError(f"{path} cannot be read as Parquet: {first_line(error)}") from None
         return _checked(Table(frame, path, Place(path, len(frame))))
     dialect = sniff(path)
     named = header == "yes" or (header == "auto" and not dialect.first_row_is_data)
@@ -175,7 +180,7 @@ def _read_csv(path: Path, dialect: Dialect, *, named: bool, shrink: Shrink | Non
             ) from None
         if "EOF inside string" in str(error):
             raise DataError(f"{path} has a quotation mark that is never closed; close it, or remove it") from None
-        raise DataError(f"{path} cannot be read as a table: {_first_line(error)}") from None
+        raise DataError(f"{path} cannot be read as a table: {first_line(error)}") from None
 
 
 def _parquet_pieces(path: Path) -> Iterator[pd.DataFrame]:
@@ -242,8 +247,8 @@ def _ending(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
 
 
-def _is_table(path: Path) -> bool:
-    return _ending(path) in ENDINGS and not path.name.startswith(".")
+def _is_table(path: Path, endings: Sequence[str]) -> bool:
+    return _ending(path) in endings and not path.name.startswith(".")
 
 
 def _nearest_file(path: Path) -> str:
@@ -253,7 +258,3 @@ def _nearest_file(path: Path) -> str:
         return f"; there is no folder {path.parent} either"
     near = difflib.get_close_matches(path.name, names, n=1)
     return f"; did you mean '{path.parent / near[0]}'?" if near else ""
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

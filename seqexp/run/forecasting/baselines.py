@@ -15,7 +15,7 @@ from seqexp.models.baselines import volatility
 from seqexp.models.baselines.history import History, Method, drift, naive, seasonal_naive
 from seqexp.models.baselines.ridge import logistic, ridge
 from seqexp.models.baselines.statistical import arima, ets
-from seqexp.run.problem import Problem
+from seqexp.run.forecasting.problem import ForecastingProblem, parts
 
 Learned = Callable[[Ints], Floats]
 """Origins (N) to learned values z (N, h, C)."""
@@ -24,9 +24,9 @@ BY_SERIES = ("ets", "arima", "garch", "gjr_garch")
 """Methods that are fitted series by series, and slow for it."""
 
 
-def fit_baselines(problem: Problem, working: Callable[[str], None]) -> Iterator[tuple[str, Learned | str]]:
+def fit_baselines(problem: ForecastingProblem, working: Callable[[str], None]) -> Iterator[tuple[str, Learned | str]]:
     """Each baseline that suits the target: its name, and itself fitted or why it is left out."""
-    config, target = problem.experiment.task, problem.task.target
+    config, target = parts(problem.experiment)[1], problem.task.target
     methods = _for_direction(problem) if target.binary else _for_values(problem)
     if isinstance(target, VolatilityTarget):
         methods = _for_volatility(problem, target)
@@ -42,13 +42,13 @@ Methods = dict[str, tuple[str, Callable[[], Learned]]]
 """The key of a method, to the name it has in the table and how it is fitted."""
 
 
-def _for_values(problem: Problem) -> Methods:
+def _for_values(problem: ForecastingProblem) -> Methods:
     methods = {"naive": naive, "drift": drift, "seasonal_naive": seasonal_naive, "ets": ets, "arima": arima}
     fits: Methods = {name: (name, partial(_fitted, problem, method)) for name, method in methods.items()}
     return fits | {"ridge": ("ridge", partial(_regression, problem))}
 
 
-def _for_volatility(problem: Problem, target: VolatilityTarget) -> Methods:
+def _for_volatility(problem: ForecastingProblem, target: VolatilityTarget) -> Methods:
     returns = target.returns[:, 0]
     methods: dict[str, Callable[[History], Method]] = {
         "naive": lambda h: volatility.last_month(h, target.base),
@@ -64,16 +64,16 @@ def _for_volatility(problem: Problem, target: VolatilityTarget) -> Methods:
     }
 
 
-def _for_direction(problem: Problem) -> Methods:
+def _for_direction(problem: ForecastingProblem) -> Methods:
     return {
         "naive": ("majority", lambda: _majority(problem)),
         "ridge": ("logistic", partial(_regression, problem)),
     }
 
 
-def _left_out(problem: Problem, name: str) -> str | None:
+def _left_out(problem: ForecastingProblem, name: str) -> str | None:
     """Why a method is not run, in words; None where it is."""
-    series, most = len(problem.panel.names), problem.experiment.task.series_by_series
+    series, most = len(problem.panel.names), parts(problem.experiment)[1].series_by_series
     if name == "seasonal_naive" and problem.panel.season == 1:
         return "no season is known; give data.season"
     if name in BY_SERIES and series > most:
@@ -81,7 +81,7 @@ def _left_out(problem: Problem, name: str) -> str | None:
     return None
 
 
-def spread_units(problem: Problem, name: str) -> Floats | None:
+def spread_units(problem: ForecastingProblem, name: str) -> Floats | None:
     """The size of a method's residuals in each series (S, C), in learned units; None where it is 1 for all.
 
     Where the target is anchored on the last season, a learned unit is the size of seasonal changes. "As now" errs by
@@ -92,21 +92,21 @@ def spread_units(problem: Problem, name: str) -> Floats | None:
         return None
     steps = LevelTarget(target.panel, horizon=target.horizon, anchor="last", logarithm=target.logarithm)
     ranges = list(zip(*problem.task.borders.rows("train"), strict=True))
-    result: Floats = steps.fitted(ranges, problem.experiment.data.scaling).scale / target.scale.scale
+    result: Floats = steps.fitted(ranges, parts(problem.experiment)[0].scaling).scale / target.scale.scale
     return np.broadcast_to(result, (len(target.panel.names), result.shape[1]))
 
 
-def _fitted(problem: Problem, method: Callable[[History], Method]) -> Learned:
+def _fitted(problem: ForecastingProblem, method: Callable[[History], Method]) -> Learned:
     forecast = method(_history(problem))
     return lambda origins: problem.task.target.from_u(forecast(origins), origins)
 
 
-def _history(problem: Problem) -> History:
+def _history(problem: ForecastingProblem) -> History:
     target = problem.task.target
     return History(target.u, problem.panel.offsets, problem.task.borders.valid, problem.panel.season, target.horizon)
 
 
-def _regression(problem: Problem) -> Learned:
+def _regression(problem: ForecastingProblem) -> Learned:
     """Ridge, or logistic regression for a direction, on the same anchored window that the network reads."""
     source = problem.task.source
     anchored = source.spec.anchored
@@ -125,7 +125,7 @@ def _regression(problem: Problem) -> Learned:
     return lambda origins: fitted(origins).reshape(shape)
 
 
-def _majority(problem: Problem) -> Learned:
+def _majority(problem: ForecastingProblem) -> Learned:
     """The share of rises in train, at each step of the horizon, whatever the window says."""
     train = problem.task.splits.train.origins.astype(np.int64)
     share = problem.task.target.truth(train).mean(axis=0)  # (h, C)

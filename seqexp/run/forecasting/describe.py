@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from seqexp.config.schema import Experiment
 from seqexp.data.panel import Panel
 from seqexp.data.split import SPLITS, split_panel
-from seqexp.run.problem import load_panel, split_origins
+from seqexp.run.forecasting.problem import load_panel, parts, split_origins, summarised
 
 _SHOWN_SERIES = 10
 _SHOWN_ROWS = 5
@@ -26,7 +24,8 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         ConfigError: If something asked for is not in it.
     """
     panel = load_panel(experiment)
-    borders = split_panel(panel, experiment.data.split)
+    data, _ = parts(experiment)
+    borders = split_panel(panel, data.split)
     splits = {}
     for name in SPLITS:
         first, stop = borders.rows(name)
@@ -39,7 +38,7 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         }
     target = panel.target
     return {
-        "data": experiment.data.name,
+        "data": data.name,
         "series": len(panel.names),
         "names": list(panel.names[:_SHOWN_SERIES]),
         "rows": int(panel.offsets[-1]),
@@ -53,8 +52,8 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         "target_range": [float(target.min()), float(target.mean()), float(target.max())],
         "observed": list(panel.observed_names),
         "known": list(panel.known_names),
-        "window": experiment.data.window,
-        "horizon": experiment.data.horizon,
+        "window": data.window,
+        "horizon": data.horizon,
         "splits": splits,
         "notes": summarised(panel.notes),
         "fingerprint": panel.fingerprint,
@@ -72,7 +71,7 @@ def _row(panel: Panel, row: int) -> dict[str, Any]:
     }
 
 
-def render(description: dict[str, Any]) -> str:
+def render(description: Mapping[str, Any]) -> str:
     """The description as lines for a person."""
     d = description
     more = f", ... ({d['series']} in all)" if d["series"] > len(d["names"]) else ""
@@ -98,17 +97,6 @@ def render(description: dict[str, Any]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     lines += ["", *("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in cells)]
     return "\n".join(lines)
-
-
-def summarised(notes: Sequence[str]) -> list[str]:
-    """Notes that say the same of several series, said once."""
-    same = Counter(note.partition(": ")[2] for note in notes)
-    first = {note.partition(": ")[2]: note for note in reversed(notes)}
-    found = []
-    for text, count in same.items():
-        others = f" (and {count - 1} other series)" if count > 1 else ""
-        found.append(re.sub(r"; (\w+)$", rf"{others}; \1", first[text]) if others else first[text])
-    return found
 
 
 def _plain(value: float) -> float | None:

@@ -19,7 +19,8 @@ from seqexp.data.sources import stocks, table
 from seqexp.data.target import LevelTarget
 from seqexp.data.windows import WindowSource, scaled_covariates
 from seqexp.errors import DataError
-from seqexp.run.predictions import frame
+from seqexp.run.forecasting.predictions import frame
+from seqexp.run.forecasting.problem import parts
 from seqexp.tasks.forecasting import Predictor
 from seqexp.tasks.metrics import Forecast
 
@@ -50,17 +51,18 @@ def predict(
     Raises:
         DataError: If columns are missing, or the history is too short.
     """
+    data, task = parts(experiment)
     preprocessing = payload["preprocessing"]
-    horizon = experiment.data.horizon
+    horizon = data.horizon
     panel = _load(experiment, preprocessing, source)
     target, covariates = _scaled(experiment, panel, preprocessing, say)
     rows = WindowSource(
-        target, covariates, known=len(panel.known_names), window=experiment.data.window, lags=experiment.task.lags,
+        target, covariates, known=len(panel.known_names), window=data.window, lags=task.lags,
         device=next(model.parameters()).device,
     )  # fmt: skip
     rows.input_scale = preprocessing["input_scale"].to(rows.device)
     origins = panel.offsets[1:] - 1 - horizon
-    predictor = Predictor(experiment.task, rows)
+    predictor = Predictor(task, rows)
     calibration = payload["calibration"]
     pieces = [
         predictor.forecast(model, origins[i : i + experiment.trainer.eval_batch_size], calibration)
@@ -71,9 +73,9 @@ def predict(
 
 
 def _load(experiment: Experiment, preprocessing: Mapping[str, Any], source: Path) -> Panel:
-    data = experiment.data
+    data, task = parts(experiment)
     changes: dict[str, Any] = {"path": (str(source),), "start": None, "season": preprocessing["season"]}
-    reach = max(experiment.task.lags, default=0)
+    reach = max(task.lags, default=0)
     changes["window"] = data.window + reach
     horizon = data.horizon
     columns = preprocessing["columns"]
@@ -104,7 +106,7 @@ def _scaled(
     experiment: Experiment, panel: Panel, preprocessing: Mapping[str, Any], say: Callable[[str], None]
 ) -> tuple[LevelTarget, torch.Tensor]:
     """The target and the covariates, with the scales of training; an unknown series gets its own."""
-    data = experiment.data
+    data, _ = parts(experiment)
     target = make_target(panel, data, preprocessing["target"]["anchor"])
     trained = list(preprocessing["series"])
     unknown = [name for name in panel.names if name not in trained]

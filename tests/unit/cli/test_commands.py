@@ -105,7 +105,8 @@ def test_an_interrupted_training_exits_as_its_signal_would(tmp_path: Path, numbe
         (["resume", "nope"], "no run 'nope' in outputs: there are none yet"),
         (
             ["data", "describe", "data=stock"],
-            "data must be one of stocks, table, but is 'stock'; did you mean 'stocks'?",
+            "data must be one of adding, copy_memory, digits, genes, language, music, stocks, table, text, "
+            "but is 'stock'; did you mean 'stocks'?",
         ),
         (["data", "describe", "data.path=nope.csv"], "nope.csv"),
     ],
@@ -219,7 +220,7 @@ def test_a_forecast_is_the_same_from_file_stdin_and_to_file(
 def test_an_input_that_is_not_there_is_told(call: Call, finished: Path) -> None:
     code, out, err = call("predict", str(finished), "--input", "nope.csv")
     assert (code, out) == (2, "")
-    assert err == "seqexp: --input nope.csv does not exist; give a CSV or Parquet file, or - for stdin\n"
+    assert err == "seqexp: --input nope.csv does not exist; give a file, or - for stdin\n"
 
 
 def test_data_is_described_for_people_and_machines(call: Call, prices: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from seqexp import cli
-from seqexp.cli import COMMANDS, main, printable
-from seqexp.errors import CheckpointError, ConfigError, DataError, RunError, TrainingError
+from seqexp.cli import COMMANDS, main
+from seqexp.errors import OUT_OF_MEMORY, CheckpointError, ConfigError, DataError, RunError, TrainingError
 
 Ended = tuple[int, str, str]
 
@@ -88,7 +88,8 @@ def test_an_unknown_command_is_told_the_nearest(
          "cannot use a.csv: No such file or directory"),
         (OSError(errno.ENOSPC, "No space left on device"), 1, "cannot use: No space left on device"),
         (OSError("odd"), 1, "cannot use: odd"),
-        (MemoryError(), 1, "out of memory; try a smaller trainer.batch_size, data.window or model.hidden_sizes"),
+        (MemoryError(), 1, OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), 1, OUT_OF_MEMORY),
     ],
 )  # fmt: skip
 def test_an_error_is_one_block_on_stderr_and_its_code(
@@ -125,20 +126,9 @@ def test_what_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
         main(["train"])
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain é 漢\nnext", "plain é 漢\nnext"),
-        ("\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
-        ("a\rb\tc\x07\x00", "a\\x0db\\x09c\\x07\\x00"),
-        ("\x9b2J", "\\x9b2J"),
-        ("\u202eevil", "\\x202eevil"),
-    ],
-)
-def test_text_from_outside_cannot_steer_a_terminal(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert printable(text) == shown
-    assert cli.fail(text, 2) == 2
-    assert capsys.readouterr().err == f"seqexp: {shown}\n"
+def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.fail("\x1b[31mred", 2) == 2
+    assert capsys.readouterr().err == "seqexp: \\x1b[31mred\n"
 
 
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:

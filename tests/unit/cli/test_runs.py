@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from seqexp.cli import main, runs
-from seqexp.run.results import number
 from seqexp.store import metric_log
 from seqexp.store.run_directory import STALE_SECONDS
+from seqexp.text import number
 
 Call = Callable[..., str]
 NOW = 1_700_000_000.0
@@ -66,8 +66,8 @@ def test_runs_are_listed_oldest_first_with_state_and_score(call: Call, outputs: 
         ("b-running", "running"), ("a-complete", "complete"),
     ]  # fmt: skip
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(NOW - 10))
-    assert lines[-1].split()[2:] == ["3/5", "0.1235", "mase", "0.5", "naive", "0.4", *when.split()]
-    assert lines[0].split()[2:] == ["0/?"]
+    assert lines[-1].split()[2:] == ["3/5", "0.1235", "mase", "0.5000", "naive", "0.4000", *when.split()]
+    assert lines[0].split()[2:] == ["0/?", "–", "–", "–", "–"]
     # Columns stand under one another, and nothing is cut however long a path is.
     states = ("state", "pending", "damaged", "failed", "stopped", "running", "complete")
     assert len({line.index(f"  {state}") for line, state in zip([header, *lines], states, strict=True)}) == 1
@@ -138,7 +138,7 @@ def test_runs_differ_by_their_keys(call: Call, outputs: Path) -> None:
     paths = [str(outputs / "stocks" / name) for name in ("a-complete", "d-failed")]
     out = call("diff", *paths)
     assert [line.split() for line in out.splitlines()] == [
-        ["A", paths[0]], ["A", "complete:", "mase", "of", "lstm", "0.5"], ["B", paths[1]], ["B", "failed"],
+        ["A", paths[0]], ["A", "complete:", "mase", "of", "lstm", "0.5000"], ["B", paths[1]], ["B", "failed"],
         ["A", "B"], ["model.name", "a", "d"],
     ]  # fmt: skip
     assert json.loads(call("diff", *paths, "--json")) == {"model.name": ["a", "d"]}

@@ -91,9 +91,9 @@ def test_the_status_of_a_sweep_is_its_table_and_its_count(call: Call, sweep: Pat
     runs = [str(r) for r in read(sweep).runs]
     assert out == (
         "seed  state     epoch  best valid  test mase  best classical  run\n"
-        f"1     complete  7      0.1         0.5        naive 0.25      {runs[0]}\n"
-        f"2     missing   0                                             {runs[1]}\n"
-        f"3     complete  7      0.1         0.5        naive 0.25      {runs[2]}\n"
+        f"1     complete  7      0.1000      0.5000     naive 0.2500    {runs[0]}\n"
+        f"2     missing   0      –           –          –               {runs[1]}\n"
+        f"3     complete  7      0.1000      0.5000     naive 0.2500    {runs[2]}\n"
         f"{sweep}: 3 jobs: 2 complete, 1 new\n"
     )
     found = json.loads(call("sweep", "status", sweep.name, "--json")[1])

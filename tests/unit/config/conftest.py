@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seqexp.config.compose import Composed, compose, validate
-from seqexp.config.schema import Experiment
+from seqexp.config.schema import TASK_OF, Experiment
 from seqexp.errors import ConfigError
 
 Values = dict[str, Any]
@@ -23,7 +23,11 @@ def option() -> Callable[[str, str], Composed]:
 
     @cache
     def chosen(group: str, name: str) -> Composed:
-        return compose([f"{group}={name}", "data.path=a.csv"])
+        data = next((d for d, task in TASK_OF.items() if group == "task" and task == name), None)
+        chosen = compose([f"{group}={name}", *([f"data={data}"] if data else [])])
+        with_path = hasattr(chosen.experiment.data, "path")
+        said = [f"{group}={name}", *([f"data={data}"] if data else []), *(["data.path=a.csv"] if with_path else [])]
+        return compose(said)
 
     return chosen
 

@@ -62,8 +62,8 @@ def test_the_last_word_on_a_key_holds() -> None:
     ("override", "problem"),
     [
         ("model=lstmm", "model must be one of gru, lstm, rnn, but is 'lstmm'; did you mean 'lstm'?  (command line)"),
-        ("optimizer=adm", "optimizer must be one of adagrad, adam, adamw, rmsprop, sgd, but is 'adm'; did you mean "
-                          "'adam'?  (command line)"),
+        ("optimizer=adm", "optimizer must be one of adagrad, adam, adamw, nt_asgd, rmsprop, sgd, but is 'adm'; did "
+                          "you mean 'adam'?  (command line)"),
         ("trainer=fast", "trainer must be one of default, but is 'fast'; did you mean 'default'?  (command line)"),
         ("model=3", "model must name a file, but is 3  (command line)"),
         ("model=null", "model must name a file, but is null  (command line)"),
@@ -150,6 +150,16 @@ def test_data_paths_are_made_absolute(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path / "inside")
     again = compose(["data=table", "data.path=[../a.csv,../../b/*.csv,'~/c.csv',/d.csv]", "data.test_path=../e.csv"])
     assert identity(again.experiment) == identity(composed.experiment)
+
+
+def test_paths_of_texts_and_of_vectors_are_made_absolute_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = compose(["data=text", "data.path=a.csv", "data.valid_path=b.csv", "task.embedding.vectors=v.txt"])
+    assert text.values["data"]["valid_path"] == f"{tmp_path}/b.csv"
+    assert text.values["task"]["embedding"]["vectors"] == f"{tmp_path}/v.txt"
+    assert text.experiment.task.embedding.vectors == f"{tmp_path}/v.txt"
+    assert compose(["data=language", "data.cache=c"]).experiment.data.cache == f"{tmp_path}/c"
+    assert compose(["data=language"]).experiment.data.cache is None
 
 
 @pytest.mark.parametrize(

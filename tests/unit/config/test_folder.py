@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 
 from seqexp.config.compose import Composed, compose
 from seqexp.config.folder import CONF, groups
-from seqexp.config.schema import Experiment
+from seqexp.config.schema import TASK_OF, Experiment
 
 SETUPS = ("experiment", "debug")  # whole set-ups: they change keys that are at home elsewhere
 
@@ -75,7 +76,9 @@ OPTIONS = [(g, o) for g, options in groups().items() if g not in SETUPS for o in
 def test_the_folder_lists_what_is_there() -> None:
     there = {p.relative_to(CONF).as_posix() for p in CONF.glob("*/*.yaml")}
     assert {f"{g}/{o}.yaml" for g, options in groups().items() for o in options} == there
-    assert {"data", "model", "task", "optimizer", "scheduler", "trainer", "tracking", *SETUPS} == set(groups())
+    assert {"data", "model", "task", "optimizer", "scheduler", "trainer", "tracking", "diagnostics", *SETUPS} == set(
+        groups()
+    )
     assert groups()["model"] == ["gru", "lstm", "rnn"]
     assert "base" not in groups()
 
@@ -134,14 +137,15 @@ def test_set_ups_change_only_known_keys_and_open_with_their_command(setup: str) 
         text = (CONF / setup / f"{option}.yaml").read_text(encoding="utf-8")
         first, second = text.splitlines()[:2]
         assert first == "# @package _global_"
-        assert second.startswith(f"# seqexp train {setup}={option}")
+        assert re.match(f"# seqexp train (-m )?{setup}={option}", second)
         values = yaml.safe_load(text)
         chosen = {k.rpartition("/")[2]: v for e in values.pop("defaults", []) for k, v in e.items()}
         assert all(value in groups()[group] for group, value in chosen.items())
         for key, value in values.items():
             known = {k for s in sections(Experiment.model_fields[key].annotation) for k in keys_of(s)}
             if known:
-                model = alternative(key, chosen.get(key, ""))
+                by_data = TASK_OF.get(chosen.get("data", ""), "") if key == "task" else ""
+                model = alternative(key, chosen.get(key, by_data))
                 assert keys_in(value, model) <= known, f"{setup}={option} {key}"
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqexp.data.order import mixed, permutation
+from seqexp.data.order import Passes, mixed, permutation
 
 SEEDS = st.integers(0, 2**32 - 1)
 EPOCHS = st.integers(0, 10_000)
@@ -42,3 +43,28 @@ def test_mixed_is_splitmix64() -> None:
     outputs = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
     assert [mixed(step, 1234566) for step in (1, 2, 3, 4)] == [output >> 1 for output in outputs]
     assert all(0 <= mixed(seed, 2**40) < 2**63 for seed in (0, 1, 2**32 - 1))
+
+
+@pytest.mark.parametrize(
+    ("per_pass", "accumulate", "updates"),
+    [
+        (4, 1, [[0], [1], [2], [3]]),
+        (4, 2, [[0, 1], [2, 3]]),
+        (5, 2, [[0, 1], [2, 3], [4]]),  # the last update has what is left
+        (2, 3, [[0, 1]]),
+    ],
+)
+def test_an_epoch_that_is_a_pass_has_each_batch_once(per_pass: int, accumulate: int, updates: list[list[int]]) -> None:
+    passes = Passes(per_pass, accumulate, None)
+    assert passes.steps_per_epoch == len(updates)
+    for epoch in (0, 3):
+        assert [passes.of(epoch, step) for step in range(len(updates))] == [[(epoch, b) for b in u] for u in updates]
+
+
+def test_epochs_of_so_many_updates_go_through_passes_without_a_gap() -> None:
+    passes = Passes(3, accumulate=2, steps=2)
+    assert passes.steps_per_epoch == 2
+    # two epochs of two updates of two batches: eight batches in a row, three to a pass
+    assert [b for epoch in (0, 1) for step in (0, 1) for b in passes.of(epoch, step)] == [
+        (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1),
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from seqexp.run.results import finite, headlines, number, ranked, render, show, test_records, verdict
+from seqexp.run.results import DECIDING, SHOWN, finite, headlines, ranked, render, show, test_records, verdict
 from seqexp.store.metric_log import MetricLog
 from seqexp.store.run_directory import RunDirectory
 
@@ -67,15 +67,15 @@ class TestVerdict:
     @pytest.mark.parametrize(("mine", "word"), [(0.6, "better than"), (0.4, "WORSE than")])
     def test_higher_is_better_for_what_is_a_rate_of_success(self, mine: float, word: str) -> None:
         said = verdict([record("gru", model=True, auc=mine), record("logistic", auc=0.5)], ["auc"])
-        assert said.startswith(f"AUC: gru is 20.0% {word} logistic")
+        assert said.startswith(f"AUC: gru is 10.0 points {word} logistic")
 
     def test_a_rival_without_error_is_no_division_by_zero(self) -> None:
         said = verdict([LSTM, record("oracle", mase=0.0)], ["mase"])
         assert said.startswith("MASE: lstm is WORSE than oracle, the best classical method, which wins.")
 
-    def test_a_negative_metric_is_compared_by_its_size(self) -> None:
+    def test_a_rate_below_zero_is_compared_in_points(self) -> None:
         said = verdict([record("gru", model=True, mcc=-0.3), record("naive", mcc=-0.2)], ["mcc"])
-        assert said.startswith("MCC: gru is 50.0% WORSE than naive")
+        assert said.startswith("MCC: gru is 10.0 points WORSE than naive")
 
     @pytest.mark.parametrize("others", [[], [record("naive", mase=None)], [record("naive", mase=NAN)]])
     def test_without_a_rival_it_says_that(self, others: list[dict[str, Any]]) -> None:
@@ -104,6 +104,11 @@ class TestRanking:
             ({"mae": 1.0, "rmse": 1.0, "mase": 1.0, "qlike": 0.3}, ["qlike", "rmse"]),
             ({"accuracy": 0.5, "log_loss": 0.7}, ["log_loss"]),
             ({"other": 0.5}, ["other"]),
+            ({"accuracy": 0.9, "macro_f1": 0.8, "mcc": 0.7, "log_loss": 0.3}, ["accuracy", "log_loss"]),
+            ({"accuracy": 0.9, "macro_f1": 0.8, "log_loss": NAN}, ["accuracy"]),
+            ({"mse": 0.1, "rmse": 0.3, "mae": 0.2, "r2": 0.4}, ["mse"]),
+            ({"nll": 8.0, "frame_accuracy": 0.3}, ["nll"]),
+            ({"perplexity": 3.0, "bits_per_character": 1.5}, ["bits_per_character", "perplexity"]),
         ],
     )
     def test_the_metrics_that_decide_suit_the_target(
@@ -112,14 +117,8 @@ class TestRanking:
         assert headlines(record("lstm", model=True, **metrics)) == deciding
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.123456, "0.1235"), (12.0, "12.00"), (12345.678, "12,345.7"), (-54321.0, "-54,321.0"), (999.44, "999.4"),
-     (1e-7, "1.000e-07"), (0.0, "0.000"),
-     (None, "–"), (NAN, "–"), (math.inf, "–")],
-)  # fmt: skip
-def test_a_number_has_four_digits_and_what_is_undefined_a_dash(value: float | None, text: str) -> None:
-    assert number(value) == text
+def test_what_decides_is_in_the_table() -> None:
+    assert {name for names in DECIDING.values() for name in names} <= SHOWN.keys()
 
 
 def test_what_is_not_finite_is_null_in_json() -> None:

@@ -22,9 +22,10 @@ def test_a_name_chooses_its_section(name: str, section: type) -> None:
         ("lstm", {"nonlinearity": "tanh"}, "Extra inputs"),
         ("gru", {"forget_gate_bias": 1.0}, "Extra inputs"),
         ("lstm", {"dropout": 1.0}, "less than 1"),
+        ("lstm", {"weight_drop": 1.0}, "less than 1"),
         ("lstm", {"patch_size": 0}, "greater than or equal to 1"),
         ("lstm", {"hidden_sizes": []}, "at least 1"),
-        ("lstm", {"readout": "first"}, "'last', 'mean' or 'max'"),
+        ("lstm", {"readout": "first"}, "'last', 'mean', 'max' or 'attention'"),
     ],
 )
 def test_what_no_model_can_be_is_refused(name: str, changes: dict[str, Any], rule: str) -> None:

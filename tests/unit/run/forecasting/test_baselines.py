@@ -14,9 +14,8 @@ from support.sections import forecasting
 from seqexp.config.compose import compose
 from seqexp.data.panel import Floats, Ints
 from seqexp.models.baselines.ridge import PENALTIES
-from seqexp.run.baselines import fit_baselines, spread_units
-from seqexp.run.problem import Problem, build_problem
-from seqexp.run.results import baseline_records
+from seqexp.run.forecasting.baselines import fit_baselines, spread_units
+from seqexp.run.problem import Problem, Record, Told, build_problem
 
 ALL = f"task.baselines=[{','.join(forecasting().baselines)}]"
 
@@ -78,12 +77,22 @@ class TestLeftOut:
         )
         assert callable(found["naive"])
 
-    def test_it_is_said_and_the_others_are_scored(self, tiny: Sequence[str]) -> None:
+    def test_it_is_said_and_the_others_are_scored(self, tiny: Sequence[str], tmp_path: Path) -> None:
         heard: list[str] = []
         problem = built(tiny, "task.baselines=[naive,seasonal_naive]", "data.season=1")
-        records = baseline_records(problem, "test", heard.append, lambda _: None)
-        assert [r["of"] for r in records] == ["naive"]
+        assert [r["of"] for r in baselines_of(problem, "test", tmp_path, heard.append)] == ["naive"]
         assert heard == ["baseline seasonal_naive left out: no season is known; give data.season"]
+
+
+def baselines_of(problem: Problem, split: str, folder: Path, say: Callable[[str], object]) -> list[Record]:
+    """The records of the baselines beside an untrained model."""
+    told = Told(say, lambda _: None)
+    with torch.inference_mode():
+        model = problem.build_model().eval()
+        calibration = torch.zeros(1, 1, len(problem.task.predictor.levels))
+        return problem.test(
+            model, {"calibration": calibration}, split, keep=folder / "kept.parquet", losses=None, told=told
+        )[1:]  # fmt: skip
 
 
 def wide(path: Path, series: int) -> list[str]:
@@ -150,18 +159,22 @@ class TestForecasts:
         assert len(np.unique(odds)) > 2
 
     @pytest.mark.parametrize("split", ["valid", "test"])
-    def test_they_are_scored_on_the_windows_of_the_network(self, tiny: Sequence[str], split: str) -> None:
+    def test_they_are_scored_on_the_windows_of_the_network(
+        self, tiny: Sequence[str], split: str, tmp_path: Path
+    ) -> None:
         problem = built(tiny, "task.baselines=[naive]")
-        (record,) = baseline_records(problem, split, pytest.fail, lambda _: None)
+        (record,) = baselines_of(problem, split, tmp_path, pytest.fail)
         close, at = problem.panel.target[:, 0], rows(problem, split)
         assert record["mae"] == pytest.approx(np.abs(close[at + 1] - close[at]).mean(), rel=1e-9)
         assert (record["split"], record["of"], record["model"]) == (split, "naive", False)
 
 
 class TestSpread:
-    def test_intervals_are_the_residuals_of_valid_around_the_forecast(self, tiny: Sequence[str]) -> None:
+    def test_intervals_are_the_residuals_of_valid_around_the_forecast(
+        self, tiny: Sequence[str], tmp_path: Path
+    ) -> None:
         problem = built(tiny, "task.baselines=[naive]")
-        (record,) = baseline_records(problem, "test", pytest.fail, lambda _: None)
+        (record,) = baselines_of(problem, "test", tmp_path, pytest.fail)
         log, valid, test = np.log(problem.panel.target[:, 0]), rows(problem, "valid"), rows(problem)
         low, high = np.quantile(log[valid + 1] - log[valid], [0.1, 0.9])
         close = problem.panel.target[test, 0]

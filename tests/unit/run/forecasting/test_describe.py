@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from seqexp.config.compose import compose
-from seqexp.run.describe import describe, render, summarised
+from seqexp.run.forecasting.describe import describe, render
+from seqexp.run.forecasting.problem import summarised
 
 
 @pytest.fixture(scope="module")

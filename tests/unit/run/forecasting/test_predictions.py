@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from seqexp.data.panel import Ints, Panel
-from seqexp.run import predictions
+from seqexp.run.forecasting import predictions
 from seqexp.run.loaded import load_run
 from seqexp.tasks.metrics import Forecast
 

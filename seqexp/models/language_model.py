@@ -1,0 +1,143 @@
+"""A recurrent language model: embedding, stack, and how probable each token is to come next.
+
+Shapes: N streams, T steps, M = N * T, E size of a token's vector, H width of the stack, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from seqexp.config.schema.model import GRU, LSTM, RNN
+from seqexp.config.schema.task import LanguageModelling
+from seqexp.errors import ConfigError
+from seqexp.models.embedding import TokenEmbedding, locked_dropout
+from seqexp.models.recurrent import RecurrentStack, State
+
+_MOST_SCORES = 1 << 24
+"""Scores of tokens that are in memory at a time; where there are more, they are made again for the gradient."""
+
+
+class Read(NamedTuple):
+    """What the stack made of some tokens."""
+
+    outputs: Tensor
+    """The last layer's (N, T, H)."""
+    dropped: Tensor
+    """The same with dropout, from which the next token is said (N, T, H)."""
+    states: list[State]
+    """Each layer's at the end."""
+
+
+class LanguageModel(nn.Module):
+    """Embedding, stack, and a softmax, tied to the embedding or adaptive if so asked.
+
+    `model.dropout` is that of Zaremba et al. 2014: element by element, of the vectors of tokens, between layers and of
+    the output. Those with one mask for all steps (Merity et al. 2018) have their own keys.
+
+    Args:
+        config: The stack and its options.
+        task: Embedding, softmax, and how weights begin.
+        vocabulary: V.
+
+    Raises:
+        ConfigError: If the stack looks ahead, or the embedding cannot be tied, or the clusters are none.
+    """
+
+    def __init__(self, config: LSTM | GRU | RNN, task: LanguageModelling, vocabulary: int) -> None:
+        super().__init__()
+        _check(config, task, vocabulary)
+        self.embedding = TokenEmbedding(task.embedding, vocabulary)
+        self.stack = RecurrentStack(config, task.embedding.size)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output_dropout = task.output_dropout
+        self.decoder: nn.Linear | nn.AdaptiveLogSoftmaxWithLoss
+        softmax, width = task.adaptive_softmax, self.stack.width
+        if softmax.cutoffs:
+            cutoffs = list(softmax.cutoffs)
+            self.decoder = nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, cutoffs, div_value=softmax.factor)
+        else:
+            self.decoder = nn.Linear(width, vocabulary)
+            nn.init.zeros_(self.decoder.bias)
+            if task.tied:
+                self.decoder.weight = self.embedding.weight
+        if not task.tied:  # inputs of unit size are learned from sooner; a tied matrix must say little at the start
+            nn.init.normal_(self.embedding.weight)
+        if task.initial_range is not None:
+            for parameter in self.parameters():
+                if parameter.ndim > 1:
+                    nn.init.uniform_(parameter, -task.initial_range, task.initial_range)
+
+    def forward(self, tokens: Tensor, states: list[State] | None = None) -> Read:
+        """Read some tokens.
+
+        Args:
+            tokens: (N, T)
+            states: The state each layer starts from, as an earlier call returned it; None: the initial state.
+        """
+        outputs, states = self.stack(self.dropout(self.embedding(tokens)), states)
+        dropped: Tensor = self.dropout(outputs)
+        return Read(outputs, locked_dropout(dropped, self.output_dropout) if self.training else dropped, states)
+
+    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The negative log likelihood of each target in nats (N, T), after outputs (N, T, H).
+
+        Needs no memory for all M x V scores together where they are many.
+        """
+        rows, wanted = outputs.flatten(0, 1), targets.flatten()
+        size = max(_MOST_SCORES // self.embedding.weight.shape[0], 1)
+        if len(rows) <= size:
+            return self._losses(rows, wanted).view(targets.shape)
+        parts = [
+            checkpoint(self._losses, r, w, use_reentrant=False, preserve_rng_state=False)
+            if torch.is_grad_enabled()
+            else self._losses(r, w)
+            for r, w in zip(torch.split(rows, size), torch.split(wanted, size), strict=True)
+        ]
+        return torch.cat(parts).view(targets.shape)
+
+    def log_probabilities(self, outputs: Tensor) -> Tensor:
+        """Of each token to come next (M, V), after outputs (M, H)."""
+        if isinstance(self.decoder, nn.AdaptiveLogSoftmaxWithLoss):
+            return self.decoder.log_prob(outputs)
+        return torch.log_softmax(self.decoder(outputs), dim=-1)
+
+    def _losses(self, rows: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each row (M, H)."""
+        if isinstance(self.decoder, nn.AdaptiveLogSoftmaxWithLoss):
+            said: Tensor = self.decoder(rows, targets).output
+            return -said
+        return nn.functional.cross_entropy(self.decoder(rows), targets, reduction="none")
+
+
+def _check(config: LSTM | GRU | RNN, task: LanguageModelling, vocabulary: int) -> None:
+    if config.bidirectional:
+        raise ConfigError(
+            "model.bidirectional must be false with task=language_modelling: read backwards, the token to be said is "
+            "seen before"
+        )
+    size, width = task.embedding.size, config.hidden_sizes[-1]
+    if task.tied and size != width:
+        raise ConfigError(
+            f"task.tied needs the last of model.hidden_sizes to be task.embedding.size, since both are one matrix, but "
+            f"they are {width} and {size}; try task.embedding.size={width}"
+        )
+    cutoffs = task.adaptive_softmax.cutoffs
+    if task.tied and cutoffs:
+        raise ConfigError(
+            "task.tied must be false with task.adaptive_softmax.cutoffs, whose clusters have matrices of other sizes; "
+            "leave one of the two out"
+        )
+    if list(cutoffs) != sorted(set(cutoffs)) or (cutoffs and cutoffs[-1] >= vocabulary):
+        raise ConfigError(
+            f"task.adaptive_softmax.cutoffs must rise and stay below the {vocabulary} tokens of the vocabulary, but "
+            f"are {list(cutoffs)}"
+        )
+    if any(width // task.adaptive_softmax.factor ** (i + 1) < 1 for i in range(len(cutoffs))):
+        raise ConfigError(
+            f"task.adaptive_softmax.factor={task.adaptive_softmax.factor:g} leaves nothing of {width} units after "
+            f"{len(cutoffs)} clusters; try fewer cutoffs or a smaller factor"
+        )
