@@ -37,7 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     parser = Parser("predict", "Forecast, label or continue new data with a trained model.", EXAMPLES)
     parser.add_argument("run", metavar="RUN", help="its directory, a unique part of its name, or latest")
-    parser.add_argument("--input", metavar="FILE|-", help="the new data; -: stdin, as CSV or as lines of text")
+    parser.add_argument(
+        "--input", metavar="FILE|-", help="the new data; -: stdin, for forecasts as CSV, else a line each"
+    )
     parser.add_argument(
         "--output", default="-", metavar="FILE|-", help="CSV or Parquet by its ending; -: CSV to stdout"
     )
@@ -78,8 +80,8 @@ def _continued(run: Run, options: argparse.Namespace) -> str:
 
 
 def _from_stdin(run: Run) -> pd.DataFrame:
-    """Predict from standard input: a table for forecasts, else text."""
-    ending = "csv" if run.experiment.task.name == "forecasting" else "txt"
+    """Predict from standard input: a table for forecasts, else one text a line."""
+    ending = "csv" if run.experiment.task.name == "forecasting" else "lines"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / f"stdin.{ending}"
         source.write_bytes(sys.stdin.buffer.read())

@@ -20,7 +20,8 @@ from seqexp.compare.statistics import Floats, diebold_mariano, enough, mcnemar, 
 
 LOSS = {
     "mae": "absolute", "mase": "scaled", "rmse": "square", "mse": "square", "crps": "crps", "wql": "crps",
-    "qlike": "qlike", "log_loss": "log_loss", "brier": "brier", "accuracy": "correct",
+    "qlike": "qlike", "log_loss": "log_loss", "brier": "brier", "accuracy": "correct", "nll": "nll",
+    "perplexity": "nll", "bits_per_character": "nll",
 }  # fmt: skip
 """The loss whose mean is the metric, or rises and falls with it. Differences in other metrics cannot be tested."""
 

@@ -15,6 +15,7 @@ MAY_DIFFER = (
     "outputs",
     "tracking",
     "diagnostics",
+    "data.cache",
     "trainer.checkpoints",
 )
 """Keys that cannot change a result, so two experiments that differ only here are the same run."""
@@ -31,7 +32,7 @@ def identity(experiment: Experiment) -> str:
         section = values
         for parent in parents:
             section = section[parent]
-        del section[last]
+        section.pop(last, None)
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

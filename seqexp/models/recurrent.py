@@ -41,7 +41,7 @@ class RecurrentStack(nn.Module):
         self.initial = nn.ParameterList(
             nn.Parameter(torch.zeros(states, self.directions, size)) for size in config.hidden_sizes if learned
         )
-        self._fused = _fused_kernels() if config.kernel == "fused" else None
+        self._fused = _fused_kernels() if config.kernel != "torch" else None
         self.width = widths[-1]
         """The width of the output."""
         self.attention = _attention(self.width) if config.readout == "attention" else None
@@ -106,7 +106,7 @@ class RecurrentStack(nn.Module):
     def _run(self, layer: nn.Module, x: Tensor, state: State | None, rows: _Rows | None) -> tuple[Tensor, State]:
         assert isinstance(layer, nn.RNNBase)
         drop = self.config.weight_drop if self.training else 0.0
-        if self._fused is not None and x.device.type == "cpu":
+        if self._fused is not None and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             return self._fused(layer, x, state, weights=_weights(layer, drop), lengths=rows and rows.lengths)
         if rows is not None and self.directions == 2:
             return _both_ways(layer, x, state, _weights(layer, drop), rows)
@@ -240,9 +240,10 @@ def _layer(config: LSTM | GRU | RNN, features: int, hidden: int) -> nn.RNNBase:
 @torch.no_grad()
 def _initialise(layer: nn.RNNBase, config: LSTM | GRU | RNN, hidden: int) -> None:
     for name, parameter in layer.named_parameters():
-        if config.orthogonal and name.startswith("weight_hh"):
+        if config.orthogonal is not False and name.startswith("weight_hh"):
             for gate in torch.split(parameter, hidden):
                 nn.init.orthogonal_(gate)
         if isinstance(config, LSTM) and name.startswith("bias"):
             # torch adds two biases; the forget gate is the second of four.
-            parameter[hidden : 2 * hidden] = config.forget_gate_bias if name.startswith("bias_ih") else 0.0
+            bias = 1.0 if config.forget_gate_bias is None else config.forget_gate_bias
+            parameter[hidden : 2 * hidden] = bias if name.startswith("bias_ih") else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import torch
 
@@ -30,25 +31,34 @@ def prepare(experiment: Experiment) -> torch.device:
     return device
 
 
-def kernel_of(experiment: Experiment, device: torch.device) -> str:
+def kernel_of(experiment: Experiment, device: torch.device, say: Callable[[str], None]) -> str:
     """What runs the recurrences, since it decides the last bits: torch, or the fused kernels and their compiler.
+
+    Args:
+        experiment: What was asked for.
+        device: Where it runs.
+        say: Is told where `auto` found no fused kernels.
 
     Raises:
         ConfigError: If the fused kernels are asked for where there are none.
     """
-    if experiment.model.kernel == "torch":
+    asked = experiment.model.kernel
+    suits = device.type == "cpu" and experiment.trainer.precision == "float32"
+    if asked == "torch" or (asked == "auto" and not suits):
         return "torch"
     from seqexp.models.kernels.build import default_variant, load
 
     if device.type != "cpu":
-        raise ConfigError(f"model.kernel=fused is for the CPU, but the device is {device.type}; use model.kernel=torch")
+        raise ConfigError(f"model.kernel=fused is for the CPU, but the device is {device.type}; use model.kernel=auto")
     kernels = load(default_variant())
-    if kernels.library is None:
-        raise ConfigError(
-            f"model.kernel=fused is not to be had here: {kernels.reason}; install a C++ compiler, or use "
-            "model.kernel=torch"
-        )
-    return f"fused {default_variant()}, {kernels.compiler}"
+    if kernels.library is not None:
+        return f"fused {default_variant()}, {kernels.compiler}"
+    if asked == "auto":
+        say(f"note: torch's own layers, since there are no fused kernels here: {kernels.reason}")
+        return "torch"
+    raise ConfigError(
+        f"model.kernel=fused is not to be had here: {kernels.reason}; install a C++ compiler, or use model.kernel=auto"
+    )
 
 
 def _choose(name: str) -> torch.device:

@@ -213,7 +213,7 @@ class _Training:
         """Write where the run comes from; on a resume, check that it still comes from there."""
         data = problem.describe()
         fresh = provenance.collect(device=str(problem.device), threads=self.experiment.threads, data=data)
-        fresh["versions"]["kernel"] = kernel_of(self.experiment, problem.device)
+        fresh["versions"]["kernel"] = kernel_of(self.experiment, problem.device, self.console.say)
         call = {"command": list(command), "time": time.time(), "host": fresh["host"]["name"]}
         if not self.directory.provenance.exists():
             write_json(self.directory.provenance, {**fresh, "calls": [call]})

@@ -467,10 +467,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "no command": (("model=gru", "seed=2"), r"did you mean 'seqexp train model=gru seed=2'\?"),
     "no run": (("resume",), r"the following arguments are required: RUN\n"),
     "runs of nothing": (("resume", "latest"), r"no run 'latest' in outputs: there are none yet"),
-    "no input": (("predict", "latest"), r"the following arguments are required: --input"),
+    "no input": (("predict", "latest"), r"predict needs --input FILE"),
     "an input that is not there": (
         ("predict", "RUN", "--input", "no.csv"),
-        r"--input no\.csv does not exist; give a CSV or",
+        r"--input no\.csv does not exist; give a file, or",
     ),
     "wrong split": (("evaluate", "RUN", "--split", "train"), r"argument --split: invalid choice: 'train'"),
     "wrong flag": (("evaluate", "RUN", "--jsno"), r"unrecognized arguments: --jsno; did you mean --json\?"),

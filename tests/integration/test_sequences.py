@@ -6,6 +6,7 @@ import io
 import json
 import random
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -91,18 +92,24 @@ LIVES: dict[str, tuple[str, ...]] = {
         "data.batching.bucket=3", "model.bidirectional=true", "model.readout=attention", "trainer.accumulate=2",
     ),
     "steps counted": ("data.batching.max_tokens=150", "trainer.ema_decay=0.9", "trainer.steps_per_epoch=5"),
+    "frozen vectors": (
+        "task.embedding.vectors=VECTORS", "task.embedding.freeze=true", "task.embedding.size=3", "model=gru",
+    ),
+    "pieces of words": ("data.tokenizer.kind=bpe", "data.tokenizer.vocabulary_size=270"),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def command(tiny_text: Sequence[str]) -> Command:
+def command(tiny_text: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A text with everything that draws at random, batches made in each way."""
+    vectors = tmp_path_factory.mktemp("vectors") / "vectors.txt"
+    vectors.write_text("film 1 2 3\nplot -1 0 1\ndull 0.5 0.5 -2\ngreat -0.5 2 2\n")
 
     def of(life: str) -> tuple[str, ...]:
         return (
             "train", *tiny_text, "task.embedding.dropout=0.2", "task.embedding.locked_dropout=0.2",
             "model.dropout=0.3", "model.variational_dropout=0.2", "trainer.log_every=3", "trainer.eval_batch_size=4",
-            *LIVES[life],
+            *(word.replace("VECTORS", str(vectors)) for word in LIVES[life]),
         )  # fmt: skip
 
     return of
@@ -160,6 +167,21 @@ def test_killed_between_steps(cli: Cli, command: Command, unbroken: Unbroken, mo
     assert ended.code == -signal.SIGKILL, ended
     assert cli(*command("buckets"), again=True).code == 0
     assert_same_end(the_run(cli.cwd), unbroken("buckets"))
+
+
+def test_a_run_goes_on_with_the_vocabulary_it_has(cli: Cli, command: Command) -> None:
+    """Fitted again it would not be the very same: the unigram model's sums are made in any order."""
+    words = (*command("buckets"), "data.tokenizer.kind=unigram", "data.tokenizer.vocabulary_size=60")
+    one = cli.at("one")
+    fault = {"at": "seqexp.store.checkpoint:save", "call": 1, "when": "after"}
+    assert one(*words, faults=[fault], again=True).code == -signal.SIGKILL
+    first = last_state(the_run(one.cwd))["preprocessing"]
+    shutil.copytree(one.cwd, cli.cwd / "two")
+    for folder in ("one", "two"):
+        ended = cli(*words, again=True, cwd=cli.cwd / folder)
+        assert ended.code == 0, ended.err
+        assert last_state(the_run(cli.cwd / folder))["preprocessing"] == first
+    assert_same_end(the_run(cli.cwd / "one"), the_run(cli.cwd / "two"))
 
 
 def test_a_signal_in_the_midst_of_an_epoch_saves_there(cli: Cli, command: Command, unbroken: Unbroken) -> None:

@@ -10,7 +10,7 @@ from seqexp.config.schema.base import Name, PositiveInt, Section
 from seqexp.config.schema.data import DataConfig, StocksData
 from seqexp.config.schema.diagnostics import DiagnosticsConfig
 from seqexp.config.schema.model import ModelConfig
-from seqexp.config.schema.task import Forecasting, TaskConfig
+from seqexp.config.schema.task import Classification, Forecasting, TaskConfig
 from seqexp.config.schema.training import OptimizerConfig, SchedulerConfig, Tracking, Trainer
 
 TASK_OF = {
@@ -53,11 +53,20 @@ class Experiment(Section):
             raise ValueError(
                 f"model.patch_size must be 1 with task={task}: only a window to forecast from is read in patches"
             )
+        if isinstance(self.task, Classification) and self.task.embedding.vectors and self.data.name != "text":
+            raise ValueError(
+                f"task.embedding.vectors must be null with data={self.data.name}, whose tokens are no words"
+            )
         direction = isinstance(self.data, StocksData) and self.data.target == "direction"
         if direction and isinstance(self.task, Forecasting) and self.task.head != "point":
             raise ValueError(
                 f"task.head must be point with data.target=direction, whose forecast is a probability, but is "
                 f"'{self.task.head}'"
+            )
+        if task == "language_modelling" and self.model.bidirectional:
+            raise ValueError(
+                "model.bidirectional must be false with task=language_modelling: read backwards, the token to be said "
+                "is seen before"
             )
         if self.optimizer.name == "nt_asgd" and self.trainer.ema_decay:
             raise ValueError(

@@ -25,7 +25,10 @@ class _Recurrent(Section):
     layer_norm: bool = Field(description="Layer normalisation of each layer's output (Ba et al. 2016).")
     residual: bool = Field(description="Add each layer's input to its output, where their sizes agree.")
     initial_state: Literal["zero", "learned"] = Field(description="The state before the first step.")
-    orthogonal: bool = Field(description="Orthogonal initial recurrent weights (Saxe et al. 2014).")
+    orthogonal: bool | None = Field(
+        description="Orthogonal initial recurrent weights (Saxe et al. 2014); null: yes, but PyTorch's own in a "
+        "language model, which learns faster so."
+    )
     readout: Literal["auto", "last", "mean", "max", "attention"] = Field(
         description="What the head reads: the last step's output; the mean, the maximum, or a learned weighted mean "
         "over steps (attention: Yang et al. 2016). auto: the maximum over tokens, the last of numbers."
@@ -33,9 +36,10 @@ class _Recurrent(Section):
     linear_skip: bool = Field(
         description="Add a linear map from the anchored target window to the forecast (zero at the start)."
     )
-    kernel: Literal["torch", "fused"] = Field(
+    kernel: Literal["auto", "torch", "fused"] = Field(
         description="torch: PyTorch's own layers; fused: the same mathematics compiled for this CPU at first use "
-        "(needs a C++ compiler), a faster step with other rounding."
+        "(needs a C++ compiler), a faster step with other rounding; auto: fused where it is to be had and computes in "
+        "float32. Which it was is in provenance.json."
     )
     patch_size: PositiveInt = Field(
         description="Steps of the window that one step of the recurrence reads together; 24 reads hours day by day."
@@ -46,7 +50,9 @@ class LSTM(_Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000)."""
 
     name: Literal["lstm"]
-    forget_gate_bias: float = Field(description="Initial bias of the forget gate; 1 (Jozefowicz et al. 2015).")
+    forget_gate_bias: float | None = Field(
+        description="Initial bias of the forget gate; null: 1 (Jozefowicz et al. 2015), but 0 in a language model."
+    )
 
 
 class GRU(_Recurrent):
@@ -63,7 +69,7 @@ class RNN(_Recurrent):
 
     @model_validator(mode="after")
     def _stable(self) -> RNN:
-        if self.nonlinearity == "relu" and not self.orthogonal:
+        if self.nonlinearity == "relu" and self.orthogonal is False:
             raise ValueError("with nonlinearity relu needs orthogonal=true: other initial weights explode")
         return self
 

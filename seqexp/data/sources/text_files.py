@@ -51,6 +51,8 @@ class Records:
 def format_of(path: Path, said: str) -> str:
     """The format of a file: as said, or by its ending; lines where the ending says nothing."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix == ".lines":  # as standard input is, whatever the files of train were
+        return "lines"
     return _FORMATS.get(suffix.lower(), "lines") if said == "auto" else said
 
 

@@ -75,6 +75,14 @@ class TestLabels:
         said = load_run(critic).predict(pd.DataFrame({"text": TEXTS}))
         assert [str(p) for p in said["p_good"]] == [r["p_good"] for r in found]
 
+    def test_of_lines_need_no_header_whatever_the_files_of_train_were(
+        self, call: Call, tiny_text: Sequence[str], tmp_path: Path
+    ) -> None:
+        words = [*tiny_text, "data.format=csv", "trainer.max_epochs=1", "task.baselines=[]", "tracking=quiet"]
+        run = str(train(compose([*words, f"outputs={tmp_path}"]), ["pytest"]).directory.path)
+        found = rows(call(run, "--input", "-", stdin=b"a dull film, and long\nthe plot was great\n"))
+        assert [r["example"] for r in found] == ["0", "1"]
+
     @pytest.mark.parametrize(("name", "read"), [("o.csv", pd.read_csv), ("o.parquet", pd.read_parquet)])
     def test_are_written_to_a_file_by_its_ending(
         self, call: Call, critic: str, tmp_path: Path, name: str, read: Callable[[Path], pd.DataFrame]

@@ -29,12 +29,18 @@ def test_vectors_begin_uniform_in_a_tenth() -> None:
 
 @pytest.mark.parametrize("freeze", [True, False])
 def test_vectors_from_a_file_are_left_alone_if_asked(*, freeze: bool) -> None:
-    layer, vectors = made(3, freeze=freeze, vectors="v.txt"), torch.arange(12.0).view(3, 4)
+    layer, vectors = made(3, vectors="v.txt", freeze=freeze), torch.arange(12.0).view(3, 4)
     layer.load(vectors)
     assert torch.equal(layer(torch.tensor([[2]]))[0, 0], vectors[2])
     assert layer.weight.requires_grad is not freeze
     vectors.zero_()
     assert layer.weight[2].sum() == 8 + 9 + 10 + 11
+
+
+def test_a_resumed_run_leaves_them_alone_too() -> None:
+    """Its weights come from the checkpoint, not from the file."""
+    assert not made(vectors="v.txt", freeze=True).weight.requires_grad
+    assert made(freeze=True).weight.requires_grad  # there is no file whose vectors are to stay
 
 
 class TestWordDropout:

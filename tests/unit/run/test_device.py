@@ -91,22 +91,33 @@ def test_only_deterministic_algorithms_are_let_through_unless_told_otherwise(
 
 def test_the_kernel_is_named_with_what_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    assert kernel_of(experiment(), cpu) == "torch"
+    assert kernel_of(experiment(), cpu, pytest.fail) == "torch"
     fused = experiment("model.kernel=fused")
     monkeypatch.setattr(build, "load", lambda _: build.Kernels(ctypes.CDLL(None), "g++ 12.2", ""))
-    assert kernel_of(fused, cpu) == f"fused {build.default_variant()}, g++ 12.2"
+    assert kernel_of(fused, cpu, pytest.fail) == f"fused {build.default_variant()}, g++ 12.2"
 
 
 def test_the_fused_kernels_are_refused_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     fused = experiment("model.kernel=fused")
     with pytest.raises(ConfigError, match=r"^model\.kernel=fused is for the CPU, but the device is cuda; use"):
-        kernel_of(fused, torch.device("cuda"))
+        kernel_of(fused, torch.device("cuda"), pytest.fail)
     monkeypatch.setattr(build, "load", lambda _: build.Kernels(None, "", "no C++ compiler found"))
     with pytest.raises(
-        ConfigError, match=r"not to be had here: no C\+\+ compiler found; install .* model\.kernel=torch"
+        ConfigError, match=r"not to be had here: no C\+\+ compiler found; install .* model\.kernel=auto"
     ):
-        kernel_of(fused, torch.device("cpu"))
+        kernel_of(fused, torch.device("cpu"), pytest.fail)
     with pytest.raises(
         ConfigError, match=r"trainer\.precision must be float32 with model\.kernel=fused, but is 'bf16'"
     ):
         experiment("model.kernel=fused", "trainer.precision=bf16")
+
+
+def test_auto_takes_the_fused_kernels_where_they_are_and_says_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    auto, cpu, heard = experiment("model.kernel=auto"), torch.device("cpu"), list[str]()
+    monkeypatch.setattr(build, "load", lambda _: build.Kernels(ctypes.CDLL(None), "g++ 12.2", ""))
+    assert kernel_of(auto, cpu, pytest.fail) == f"fused {build.default_variant()}, g++ 12.2"
+    assert kernel_of(auto, torch.device("cuda"), pytest.fail) == "torch"
+    assert kernel_of(experiment("model.kernel=auto", "trainer.precision=bf16"), cpu, pytest.fail) == "torch"
+    monkeypatch.setattr(build, "load", lambda _: build.Kernels(None, "", "no C++ compiler found"))
+    assert kernel_of(auto, cpu, heard.append) == "torch"
+    assert heard == ["note: torch's own layers, since there are no fused kernels here: no C++ compiler found"]

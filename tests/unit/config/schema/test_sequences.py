@@ -25,6 +25,7 @@ def test_the_data_chooses_its_task(name: str) -> None:
         (["data=music", "task=regression"], "task must be polyphonic_music with data=music, but is 'regression'"),
         (["data=adding", "model.patch_size=4"], "model.patch_size must be 1 with task=regression: only a window"),
         (["data=language", "model.patch_size=2"], "model.patch_size must be 1 with task=language_modelling: only"),
+        (["data=genes", "task.embedding.vectors=v.txt"], "task.embedding.vectors must be null with data=genes, whose"),
     ],
 )
 def test_a_task_or_a_model_that_does_not_suit_the_data_is_refused(overrides: list[str], message: str) -> None:
