@@ -57,7 +57,7 @@ def test_float32_is_as_the_equations_say(cell: str, D: int, H: int, N: int, T: i
     exact = made(cell, N, T, D, H)
     ours, theirs = fused(case), by_the_equations(exact)
     assert distance([o.double() for o in ours], theirs) < 1e-5
-    # The gradient as a whole: where a gate is shut, its own part is the difference of two numbers that agree in float32.
+    # The gradient as a whole: of a gate that is shut it is the difference of numbers that float32 cannot tell apart.
     mine, right = (torch.cat([g.double().flatten() for g in gs]) for gs in
                    (gradients(ours, case.leaves), gradients(theirs, exact.leaves)))  # fmt: skip
     assert distance([mine], [right]) < 1e-5
