@@ -14,7 +14,7 @@ COMMANDS = {
     "train": "train an experiment, go on with it, or sweep over many (-m)",
     "resume": "go on with a run by its directory, for longer if asked",
     "evaluate": "score a run on its validation or test split",
-    "predict": "forecast from new data",
+    "predict": "forecast, label or continue new data",
     "runs": "list runs, show one, or compare two configurations",
     "sweep": "list sweeps, show how far one is, or run what failed or is missing",
     "compare": "compare runs with each other and with classical methods, and test the differences",

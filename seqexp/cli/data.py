@@ -11,6 +11,7 @@ from seqexp.text import printable
 EXAMPLES = """examples:
   seqexp data describe data=stocks
   seqexp data describe data=table data.path=load.csv data.target=OT data.horizon=24
+  seqexp data describe data=text data.path=reviews.csv
 """
 
 

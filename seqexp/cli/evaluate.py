@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(finite({"run": str(directory), "split": options.split, "results": records}), allow_nan=False))
     else:
         print_table(records)
-        print(f"the forecasts are in {directory.predictions / options.split}.parquet")
+        print(f"what the model said is in {directory.predictions / options.split}.parquet")
     return 0
 
 

@@ -69,7 +69,7 @@ def test_the_kept_forecasts_give_the_reported_errors(cli: Cli, copy: Path, price
     ended = cli("evaluate", "latest")
     assert ended.code == 0
     assert "test results, best first by MASE" in ended.out
-    assert "the forecasts are in outputs/stocks/" in ended.out
+    assert "what the model said is in outputs/stocks/" in ended.out
     kept = pd.read_parquet(copy / "predictions" / "test.parquet")
     assert list(kept) == [
         "series",

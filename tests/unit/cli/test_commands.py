@@ -196,7 +196,7 @@ def test_an_evaluation_is_a_table_for_people(call: Call, finished: Path) -> None
     code, out, _ = call("evaluate", str(finished), "--split", "valid", "--checkpoint", "last")
     assert code == 0
     assert "valid results" in out
-    assert out.endswith(f"the forecasts are in {finished}/predictions/valid.parquet\n")
+    assert out.endswith(f"what the model said is in {finished}/predictions/valid.parquet\n")
 
 
 def test_a_forecast_is_the_same_from_file_stdin_and_to_file(
