@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -192,11 +193,12 @@ def test_an_evaluation_repeats_the_results_of_the_run(call: Call, finished: Path
         assert {k: v for k, v in other.items() if k not in ("step", "epoch")} == one
 
 
-def test_an_evaluation_is_a_table_for_people(call: Call, finished: Path) -> None:
-    code, out, _ = call("evaluate", str(finished), "--split", "valid", "--checkpoint", "last")
+def test_an_evaluation_is_a_table_for_people(call: Call, finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    code, out, _ = call("evaluate", str(run), "--split", "valid", "--checkpoint", "last")
     assert code == 0
     assert "valid results" in out
-    assert out.endswith(f"what the model said is in {finished}/predictions/valid.parquet\n")
+    assert out.endswith(f"what the model said is in {run}/predictions/valid.parquet\n")
 
 
 def test_a_forecast_is_the_same_from_file_stdin_and_to_file(
