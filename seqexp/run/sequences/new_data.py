@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from seqexp.config.schema import Experiment
@@ -47,20 +48,7 @@ def predict(
     """
     del say
     preprocessing, device = payload["preprocessing"], next(model.parameters()).device
-    match experiment.data:
-        case TextData() as config:
-            from seqexp.data.sources import text
-
-            pieces = text.encode(config, preprocessing, text.read_inputs(config, source, preprocessing["classes"]))
-        case GenesData() as config:
-            from seqexp.data.sources import genes
-
-            pieces = genes.encode(config, preprocessing, genes.read_inputs(config, source))
-        case _:
-            raise ConfigError(
-                f"data={experiment.data.name} has no files of new sequences; predict needs data=text or data=genes, "
-                "and what this model said of its test split is in predictions/test.parquet"
-            )
+    pieces = _read(experiment, preprocessing, source)
     each_step = bool(preprocessing["spec"]["targets"][1].get("each_step", False))
     classes = tuple(preprocessing["classes"])
     task = task_of(experiment, classes, np.ones(len(classes), np.int64), each_step=each_step)
@@ -75,3 +63,21 @@ def predict(
     if each_step:
         examples = np.repeat(examples, batches.lengths)
     return answers_frame(np.concatenate(answers), examples, classes, each_step=each_step)
+
+
+def _read(experiment: Experiment, preprocessing: Mapping[str, Any], source: Path) -> list[NDArray[Any]]:
+    """The sequences of a file, as the model was trained to read them."""
+    match experiment.data:
+        case TextData() as config:
+            from seqexp.data.sources import text
+
+            return text.encode(config, preprocessing, text.read_inputs(config, source, preprocessing["classes"]))
+        case GenesData() as config:
+            from seqexp.data.sources import genes
+
+            return genes.encode(config, preprocessing, genes.read_inputs(config, source))
+        case _:
+            raise ConfigError(
+                f"data={experiment.data.name} has no files of new sequences; predict needs data=text or data=genes, "
+                "and what this model said of its test split is in predictions/test.parquet"
+            )
