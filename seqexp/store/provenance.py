@@ -21,6 +21,7 @@ PACKAGES = (
     "omegaconf",
     "pydantic",
     "scipy",
+    "tokenizers",
     "scikit-learn",
     "statsmodels",
     "arch",

@@ -52,7 +52,7 @@ def rows() -> dict[str, list[str]]:
         ("data=table data.multivariate", "false", "true or false"),
         ("model=lstm model.hidden_sizes", "[64]", "whole number, at least 1 or list of whole number, at least 1"),
         ("model=lstm model.dropout", "0.0", "number, at least 0, less than 1"),
-        ("model=lstm model.forget_gate_bias", "1.0", "number"),
+        ("model=lstm model.forget_gate_bias", "null", "number or null"),
         ("optimizer=adamw optimizer.weight_decay", "0.01", "number, at least 0"),
         ("optimizer=sgd optimizer.lr", "0.01", "number, greater than 0, at most 100"),
         ("scheduler=one_cycle scheduler.rise", "0.3", "number, greater than 0, less than 1"),
